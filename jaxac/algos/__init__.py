@@ -1,0 +1,1 @@
+"""Algorithms: one method a file."""

@@ -1,0 +1,46 @@
+"""On-policy methods: act, collect, learn, discard."""
+
+from jaxac.record import Paper, Record
+
+RECORDS = (
+    Record(
+        key="ppo",
+        summary="proximal policy optimisation: clipped ratios, several epochs per rollout",
+        make="jaxac.algos.on_policy.ppo:make",
+        defaults="jaxac.algos.on_policy.ppo:PPO",
+        paper=Paper(
+            "Proximal Policy Optimization Algorithms",
+            2017,
+            "arXiv:1707.06347",
+            "Schulman, Wolski, Dhariwal, Radford, Klimov",
+        ),
+        actions=("Discrete", "Box"),
+        deviations=(
+            "episodes cut by the time limit bootstrap from their true last observation",
+            "advantages are standardised per minibatch (slot `advantage`)",
+            "the value loss is not clipped (slot `value_loss`)",
+            "trunks are separate for Atari-like tasks too (slot `net`)",
+        ),
+        tuned="jaxac.tuned:ppo.toml",
+    ),
+    Record(
+        key="a2c",
+        summary="advantage actor-critic: the synchronous form of A3C",
+        make="jaxac.algos.on_policy.a2c:make",
+        defaults="jaxac.algos.on_policy.a2c:a2c",
+        paper=Paper(
+            "Asynchronous Methods for Deep Reinforcement Learning",
+            2016,
+            "arXiv:1602.01783",
+            "Mnih, Puigdomenech Badia, Mirza, Graves, Lillicrap, Harley, Silver, Kavukcuoglu",
+        ),
+        actions=("Discrete", "Box"),
+        row="S194",
+        deviations=(
+            "environments step in lockstep, so no gradient is stale",
+            "trunks are separate (slot `net`)",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
+        tuned="jaxac.tuned:a2c.toml",
+    ),
+)

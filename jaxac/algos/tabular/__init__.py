@@ -1,0 +1,1 @@
+"""Finite decision processes, their exact solutions, and the same processes as environments."""

@@ -1,0 +1,117 @@
+"""A finite MDP as an environment: one-hot observations, the process's own numbers as params.
+
+Suite "tabular" of the registry. A name holds sizes (`Chain-7`), so `make` takes any of a family
+while `ids` lists one example of each.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxac.algos.tabular.mdp import MDP, chain, check, garnet, grid, random_walk
+from jaxac.core import Int, field, frozen
+from jaxac.envs import Box, Discrete, Env, TimeStep
+from jaxac.errors import ConfigError, RegistryError, closest
+
+MAX_NUMBERS = 10_000_000  # in a named process's `transition`: 40 MB
+STEPS_PER_STATE = 10  # the time limit of a named process, for each of its states
+GARNET_SEED = 0  # of the one process that a Garnet's name stands for
+
+
+class Family(NamedTuple):
+    """The processes that share the first word of their name."""
+
+    example: str
+    count: Callable[..., int]  # numbers in `transition`, of the sizes in the name
+    build: Callable[..., MDP]  # of the same sizes
+
+
+FAMILIES = {
+    "Chain": Family("Chain-10", lambda n: 2 * n**2, chain),
+    "Grid": Family("Grid-5x5", lambda h, w: 4 * (h * w) ** 2, grid),
+    "RandomWalk": Family("RandomWalk-5", lambda n: 2 * (n + 2) ** 2, random_walk),
+    "Garnet": Family(
+        "Garnet-20x4x3",
+        lambda s, a, b: a * s**2,
+        lambda s, a, b: garnet(jax.random.key(GARNET_SEED), s, a, b),
+    ),
+}
+
+
+@frozen
+class EnvParams:
+    """The numbers of one process; leaves [R, ...] of R processes of equal S and A are R lanes."""
+
+    mdp: MDP
+    max_steps: Int | int = field(
+        1000, "environment steps after which an episode is truncated", within="[1, inf)"
+    )
+
+
+def as_env(mdp: MDP, name: str, time_limit: int = 1000) -> Env:
+    """`mdp` as an environment: obs is the state one-hot, float32 [S]; actions are 0 to A - 1.
+
+    A step pays the expected reward `mdp.reward[state, action]`, not a sample, and terminates on
+    entering a terminal state. The env state is the state's index, and params are `EnvParams`.
+    Raises `EnvError` for arrays that are no MDP, `ConfigError` for a time limit below 1 step.
+    """
+    check(mdp)
+
+    def observe(state):
+        return jax.nn.one_hot(state, mdp.num_states)
+
+    def reset(key, params):
+        state = jax.random.categorical(key, jnp.log(params.mdp.start))
+        return state, observe(state)
+
+    def step(key, state, action, params):
+        p = params.mdp
+        following = jax.random.categorical(key, jnp.log(p.transition[state, action]))
+        reward, terminated = p.reward[state, action], p.terminal[following]
+        return following, TimeStep(observe(following), reward, terminated, jnp.zeros((), bool))
+
+    def steps(params):
+        return params.max_steps
+
+    observation_space = Box((mdp.num_states,), 0.0, 1.0)
+    action_space = Discrete(mdp.num_actions)
+    params = EnvParams(mdp, time_limit)
+    return Env(name, reset, step, params, observation_space, action_space, steps)
+
+
+def ids() -> tuple[str, ...]:
+    """One name of each family."""
+    return tuple(family.example for family in FAMILIES.values())
+
+
+def make(name: str) -> Env:
+    """`Chain-<length>`, `Grid-<height>x<width>`, `RandomWalk-<length>`, or `Garnet-<S>x<A>x<b>`.
+
+    A builder's other arguments are its defaults, a Garnet's seed is 0, the time limit is 10 steps
+    for each state. Raises `RegistryError` for another name, or for sizes that the builder refuses
+    or whose `transition` would hold more than 10 million numbers.
+    """
+    word, sizes = _parse(name)
+    if word not in FAMILIES or not sizes:
+        raise RegistryError(f"there is no tabular environment {name!r}{closest(name, ids())}")
+    family = FAMILIES[word]
+    expected = len(_parse(family.example)[1])
+    if len(sizes) != expected:
+        shape = f"{expected} size{'s' * (expected > 1)}, as in {family.example!r}"
+        raise RegistryError(f"tabular environment {name!r}: {word} takes {shape}")
+    if family.count(*sizes) > MAX_NUMBERS:
+        limit = f"more than {MAX_NUMBERS:,} transition probabilities; choose a smaller one"
+        raise RegistryError(f"tabular environment {name!r} has {limit}")
+    try:
+        mdp = family.build(*sizes)
+    except ConfigError as error:
+        raise RegistryError(f"tabular environment {name!r}: {error}") from error
+    return as_env(mdp, name, STEPS_PER_STATE * mdp.num_states)
+
+
+def _parse(name: str) -> tuple[str, tuple[int, ...]]:
+    match = re.fullmatch(r"([A-Za-z]+)-([1-9]\d{0,8}(?:x[1-9]\d{0,8})*)", name, re.ASCII)
+    return (match[1], tuple(map(int, match[2].split("x")))) if match else ("", ())

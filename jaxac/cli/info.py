@@ -1,0 +1,67 @@
+"""`jaxac algorithms`, `jaxac envs`, `jaxac show`: what there is."""
+
+import argparse
+import json
+
+from jaxac.cli import flags as flag_words
+
+
+def add(commands) -> None:
+    """Add the commands."""
+    command = commands.add_parser("algorithms", help="list the algorithms", allow_abbrev=False)
+    command.add_argument("--json", action="store_true", help="every registry record as JSON")
+    command.set_defaults(run=algorithms)
+
+    command = commands.add_parser("envs", help="list the environments, or one", allow_abbrev=False)
+    command.add_argument("name", metavar="NAME", nargs="?")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(run=envs)
+
+    command = commands.add_parser(
+        "show", help="an algorithm's fields, defaults, ranges and paper", allow_abbrev=False
+    )
+    command.add_argument("algorithm", metavar="ALGORITHM")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(run=show)
+
+
+def algorithms(options: argparse.Namespace, flags: list[str]) -> int:
+    """One line an algorithm; imports no jax."""
+    from jaxac import registry
+
+    flag_words.none_left(flags)
+    found = registry.records()
+    if options.json:
+        print(json.dumps({key: registry.as_dict(r) for key, r in found.items()}, indent=1))
+        return 0
+    width = max(map(len, found))
+    for key, r in found.items():
+        print(f"{key:<{width}}  {r.summary} ({r.paper.year}, {r.paper.id})")
+    return 0
+
+
+def envs(options: argparse.Namespace, flags: list[str]) -> int:
+    """One line an environment, or all that is known of one."""
+    from jaxac import registry
+    from jaxac.cli import shown
+
+    flag_words.none_left(flags)
+    if options.name:
+        print(shown.environment(registry.make_env(options.name), options.json))
+        return 0
+    found = list(registry.env_ids())
+    if options.json:
+        print(json.dumps([f"{suite}/{name}" for suite, name in found]))
+        return 0
+    for suite, name in found:
+        print(f"{suite}/{name}")
+    return 0
+
+
+def show(options: argparse.Namespace, flags: list[str]) -> int:
+    """The field table of an algorithm, and its record."""
+    from jaxac.cli import shown
+
+    flag_words.none_left(flags)
+    print(shown.algorithm(options.algorithm, options.json))
+    return 0

@@ -1,0 +1,49 @@
+"""`jaxac table` and `jaxac plot`: from a run directory to a paper."""
+
+import argparse
+import sys
+
+from jaxac.cli import flags as flag_words
+
+
+def add(commands) -> None:
+    """Add the commands."""
+    table = commands.add_parser(
+        "table", help="print the ranked table of a run directory", allow_abbrev=False
+    )
+    table.add_argument("dir", metavar="DIR")
+    table.add_argument("--format", choices=("md", "csv", "latex"), default="md")
+    table.add_argument("--top", type=int, metavar="N", help="only the best N configurations")
+    table.add_argument("--metric", default="eval_return", help="what to rank by")
+    table.set_defaults(run=print_table)
+
+    plot = commands.add_parser(
+        "plot", help="draw learning curves and sensitivity", allow_abbrev=False
+    )
+    plot.add_argument("dir", metavar="DIR")
+    plot.add_argument("--out", metavar="DIR", help="folder of the pictures (default: DIR)")
+    plot.add_argument("--format", choices=("png", "pdf", "svg"), default="png")
+    plot.add_argument("--top", type=int, default=5, metavar="N", help="curves in colour")
+    plot.add_argument("--metric", default="eval_return", help="what to draw")
+    plot.set_defaults(run=draw)
+
+
+def print_table(options: argparse.Namespace, flags: list[str]) -> int:
+    """Print the table."""
+    from jaxac.report import results, tables
+
+    flag_words.none_left(flags)
+    ranked = results.load(options.dir).table(options.metric)
+    sys.stdout.write(tables.render(ranked, options.format, options.top))
+    return 0
+
+
+def draw(options: argparse.Namespace, flags: list[str]) -> int:
+    """Draw the pictures and print their paths."""
+    from jaxac.report import results
+
+    flag_words.none_left(flags)
+    loaded = results.load(options.dir)
+    for path in loaded.plot(options.out, options.metric, options.top, options.format):
+        print(path)
+    return 0

@@ -1,0 +1,234 @@
+"""What commands print: plans, results, field tables."""
+
+import argparse
+import dataclasses
+import json
+import math
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import jaxac
+from jaxac import config, registry
+from jaxac.envs.contract import Env
+from jaxac.report import stats, tables
+from jaxac.report.results import Results
+from jaxac.sweep import progress
+from jaxac.sweep import run as running
+from jaxac.sweep.plan import Plan, make_plan
+from jaxac.sweep.spec import Sweep
+
+
+def run(sweep: Sweep, options: argparse.Namespace, show: Callable[[Results], None]) -> int:
+    """Run a sweep with a command's options, `show` its results, and say where they are."""
+    if options.dry_run:
+        print(plan(make_plan(sweep)))
+        return 0
+    results = running.run(sweep, options.out, reporter(options))
+    show(results)
+    finish(results, options)
+    return 0
+
+
+def reporter(options: argparse.Namespace) -> progress.Reporter:
+    """The progress display that the options ask for."""
+    return progress.Quiet() if options.quiet else progress.default()
+
+
+def ranking(results: Results) -> None:
+    """The ranked table, the pictures' paths, and three commands to go on with."""
+    table = results.table()
+    print(f"\n{tables.render(table, 'md', 20)}")
+    if len(table) > 20:
+        print(f"(the best 20 of {len(table)})\n")
+    for path in results.plot():
+        print(path)
+    print("\nAnd now:")
+    for command in next_commands(results, int(table["config"].iloc[0])):
+        print(f"  {command}")
+
+
+def seeds(results: Results) -> None:
+    """The final return of each seed, and their summary."""
+    returns = final_returns(results)
+    low, high = stats.bootstrap_interval(np.asarray(list(returns.values())))
+    print("\nfinal evaluation return, deterministic policy:")
+    for seed, value in returns.items():
+        print(f"  seed {seed}: {value:.1f}")
+    values = np.asarray(list(returns.values()))
+    if values.size:
+        interval = "" if math.isnan(low) else f"  (95% interval {low:.1f} to {high:.1f})"
+        print(f"  IQM {float(stats.iqm(values)):.1f}{interval}, mean {values.mean():.1f}")
+    for path in results.plot():
+        print(path)
+
+
+def final_returns(results: Results) -> dict[int, float]:
+    """The last evaluation return of each seed of the first configuration; NaN if it diverged."""
+    wide, status = results.wide, results.status.to_dict()
+    columns = (wide["config"], wide["seed"], wide["eval_return"])
+    last = {int(s): float(x) for c, s, x in zip(*columns, strict=True) if c == 0}
+    return {s: math.nan if status[0, s] == "diverged" else x for s, x in last.items()}
+
+
+def finish(results: Results, options: argparse.Namespace) -> None:
+    """The last line, if `--json` asks for one."""
+    if options.json:
+        print(json.dumps(summary(results)))
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """A finished sweep as one machine-readable object."""
+    sweep = results.manifest["sweep"]
+    last = results.wide.drop_duplicates(["config", "seed"], keep="last")["step"]
+    returns = [x if math.isfinite(x) else None for x in final_returns(results).values()]
+    one = len(results.manifest["configs"]) == 1
+    best = results.table().iloc[0]
+    return {
+        "algorithm": sweep["algorithm"],
+        "env": sweep["env"],
+        "seeds": sweep["seeds"],
+        "configs": len(results.manifest["configs"]),
+        "env_steps": sum(map(int, last)),
+        "compile_s": round(results.seconds["compile"], 3),
+        "run_s": round(results.seconds["run"], 3),
+        **({"returns": returns} if one else {"best": int(best["config"]), "iqm": best["IQM"]}),
+        "out": str(results.path),
+        "version": jaxac.__version__,
+    }
+
+
+def next_commands(results: Results, best: int) -> list[str]:
+    """Three commands that a person would want after a sweep, ready to copy."""
+    sweep = results.manifest["sweep"]
+    words = [f"--env {sweep['env']}", f"--total-steps {sweep['total_steps']}"]
+    changes = {**sweep["fixed"], **results.manifest["configs"][best]["swept"]}
+    changes |= {f"env.{k}": v for k, v in sweep["env_params"].items() if f"env.{k}" not in changes}
+    for name, value in changes.items():
+        if not isinstance(value, dict):
+            text = tables.format_value(value).replace(" ", "")
+            words.append(f"--{name.replace('_', '-')} {text}")
+    plain = "" if sweep["tuned"] else " --plain"
+    fresh = max(sweep["seeds"]) + 1
+    return [
+        f"jaxac train {sweep['algorithm']}{plain} {' '.join(words)} --seeds 10 --seed {fresh}",
+        f"jaxac table {results.path} --format latex --top 5",
+        f"python -c \"import jaxac; print(jaxac.load('{results.path}').frame())\"",
+    ]
+
+
+def plan(p: Plan) -> str:
+    """A plan as text, for `--dry-run`."""
+    rows: list[tuple[Any, ...]] = [
+        ("group", "configs", "runs", "lanes", "batches", "chunks", "env steps", "state", "shared")
+    ]
+    for g in p.groups:
+        configs = len({r.config for r in g.runs})
+        batches = sum(b.group == g.id for b in p.batches)
+        steps = len(g.runs) * g.num_chunks * g.env_steps
+        state = f"{progress.si(g.lane_bytes)}B/lane"
+        rows.append(
+            (
+                g.id,
+                configs,
+                len(g.runs),
+                g.width,
+                batches,
+                g.num_chunks,
+                f"{steps:,}",
+                state,
+                progress.describe(g.shared),
+            )
+        )
+    total = (
+        f"{p.num_runs} runs, {p.env_steps:,} env steps, {len(p.groups)} programs to compile, "
+        f"{len(p.batches)} lane batches; hash {p.sweep.hash}"
+    )
+    return f"{progress.headline(p, 'nothing: dry run')}\n\n{_columns(rows)}\n\n{total}"
+
+
+def algorithm(key: str, as_json: bool) -> str:
+    """An algorithm's fields, defaults, ranges and paper, as text or JSON."""
+    record, hp = registry.record(key), registry.defaults(key)
+    rows = []
+    for f in config.fields(hp):
+        value = type(f.value).__name__ if f.kind == "operator" else f.value
+        rows.append(
+            {
+                "field": f.path,
+                "default": config.to_json(value),
+                "kind": f.kind,
+                "range": "" if f.meta.within is None else str(f.meta.within),
+                "search": _search(f.meta.search),
+                "doc": f.meta.doc,
+                "choices": sorted(config.choices(hp, f.path)) if f.kind == "operator" else [],
+            }
+        )
+    if as_json:
+        return json.dumps({**registry.as_dict(record), "fields": rows}, indent=1)
+    head = [("field", "default", "kind", "range", "search", "doc")]
+    for row in rows:
+        others = [c for c in row["choices"] if c != row["default"]]
+        doc = row["doc"] + (f" (or {', '.join(others)})" if others else "")
+        default = tables.format_value(row["default"])
+        head.append((row["field"], default, row["kind"], row["range"], row["search"], doc))
+    paper = record.paper
+    notes = "\n".join(
+        textwrap.fill(d, 98, initial_indent="  - ", subsequent_indent="    ")
+        for d in record.deviations
+    )
+    row = f", papers.tsv {record.row}" if record.row else ""
+    return (
+        f"{key}: {record.summary}\n{paper.authors}, {paper.year}: {paper.title} ({paper.id}{row})\n"
+        f"actions: {' or '.join(record.actions)}\nknown deviations:\n{notes}\n\n"
+        f"{_columns(head)}\n\n"
+        "traced: a sweep runs all its values in one program; static: each value is a program"
+    )
+
+
+def _search(search: Any) -> str:
+    if search is None:
+        return ""
+    if hasattr(search, "values"):
+        return tables.format_value(list(search.values))
+    name = "log " if type(search).__name__ == "LogUniform" else ""
+    return f"{name}{search.low:g} to {search.high:g}"
+
+
+def environment(env: Env, as_json: bool) -> str:
+    """An environment's spaces, time limit and params, as text or JSON."""
+    params = {}
+    if dataclasses.is_dataclass(env.params):
+        params = {
+            f.name: config.to_json(getattr(env.params, f.name))
+            for f in dataclasses.fields(env.params)
+        }
+    facts = {
+        "name": env.name,
+        "observations": str(env.observation_space),
+        "actions": str(env.action_space),
+        "time limit": int(env.time_limit(env.params)),
+    }
+    if as_json:
+        return json.dumps({**facts, "params": params})
+    lines = [f"{k}: {v}" for k, v in facts.items()]
+    return "\n".join([*lines, "params (traced: each is a sweep axis):", *_params(params)])
+
+
+def _params(params: dict[str, Any]) -> list[str]:
+    def short(x):
+        size = np.size(x)
+        return f"array of {size}" if size > 16 else tables.format_value(x)
+
+    return [f"  {k} = {short(v)}" for k, v in params.items()] or ["  none"]
+
+
+def _columns(rows: list[tuple]) -> str:
+    text = [[str(x) for x in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*text, strict=True)]
+    lines = [
+        "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in text
+    ]
+    return "\n".join(lines)

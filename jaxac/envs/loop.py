@@ -1,0 +1,90 @@
+"""Vectorisation, time limits and auto-reset: the only place where jaxac ends an episode."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxac.core import Int, Key, frozen
+from jaxac.envs.contract import Env
+
+
+@frozen
+class EnvLoop:
+    """`num_envs` environments under way; every leaf is [N, ...]."""
+
+    env_state: Any
+    obs: Any
+    elapsed: Int  # steps taken in the current episode
+    episode_return: Float[Array, " N"]  # undiscounted reward collected in it
+
+
+@frozen
+class Outcome:
+    """One step of N environments, with episode ends told apart; every leaf is [N, ...]."""
+
+    reward: Float[Array, " N"]
+    terminated: Bool[Array, " N"]
+    truncated: Bool[Array, " N"]  # never together with `terminated`
+    final_obs: Any  # the true next observation, before any reset
+    episode_return: Float[Array, " N"]  # of the episode so far, this step included
+    episode_length: Int  # [N]
+
+    @property
+    def done(self) -> Bool[Array, " N"]:
+        """Whether the episode ended with this step, for either reason."""
+        return self.terminated | self.truncated
+
+
+def start(key: Key, env: Env, params: Any, num_envs: int) -> EnvLoop:
+    """Reset `num_envs` environments, each from a key of its own."""
+    env_state, obs = jax.vmap(env.reset, (0, None))(jax.random.split(key, num_envs), params)
+    zero = jnp.zeros(num_envs)
+    env_state, obs = jax.tree.map(_strong, (env_state, obs))
+    return EnvLoop(env_state, obs, zero.astype(jnp.int32), zero)
+
+
+def step(
+    key: Key, env: Env, params: Any, loop: EnvLoop, action: Any, auto_reset: bool = True
+) -> tuple[EnvLoop, Outcome]:
+    """Step N environments; those whose episode ends start a fresh one, from a fresh random state.
+
+    `action` is [N, ...]. `Outcome.final_obs` is the observation the step truly led to, while the
+    next loop's `obs` is the first of the new episode. Without `auto_reset` an ended environment is
+    left in its last state, and a further step goes on from there (evaluation, which counts first
+    episodes only, looks no further).
+    """
+    num_envs = loop.elapsed.shape[0]
+    key_step, key_reset = jax.random.split(key)
+    env_state, s = jax.vmap(env.step, (0, 0, 0, None))(
+        jax.random.split(key_step, num_envs), loop.env_state, action, params
+    )
+    elapsed = loop.elapsed + 1
+    reward = jnp.asarray(s.reward, jnp.float32)
+    terminated = jnp.asarray(s.terminated, bool)
+    truncated = (jnp.asarray(s.truncated, bool) | (elapsed >= env.time_limit(params))) & ~terminated
+    env_state, obs = _cast_like((env_state, s.obs), (loop.env_state, loop.obs))
+    outcome = Outcome(reward, terminated, truncated, obs, loop.episode_return + reward, elapsed)
+    after = EnvLoop(env_state, obs, elapsed, outcome.episode_return)
+    if auto_reset:
+        after = where(outcome.done, start(key_reset, env, params, num_envs), after)
+    return after, outcome
+
+
+def where(condition: Bool[Array, " N"], yes: Any, no: Any) -> Any:
+    """Choose between two pytrees of [N, ...] leaves, row by row."""
+
+    def pick(a, b):
+        return jnp.where(condition.reshape(condition.shape + (1,) * (jnp.ndim(a) - 1)), a, b)
+
+    return jax.tree.map(pick, yes, no)
+
+
+def _cast_like(tree, like):
+    # unlike `astype`, this serves an environment that keeps a PRNG key in its state
+    return jax.tree.map(lambda x, y: jax.lax.convert_element_type(x, y.dtype), tree, like)
+
+
+def _strong(x):
+    return jax.lax.convert_element_type(x, jnp.asarray(x).dtype)

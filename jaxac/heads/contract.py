@@ -1,0 +1,42 @@
+"""What an action head is."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import flax.linen as nn
+from jaxtyping import Array, Float
+
+from jaxac.core import Key
+
+Batch = Float[Array, "*batch"]
+
+
+@runtime_checkable
+class Head(Protocol):
+    """A distribution over actions whose parameters `out` [..., size] a network gives.
+
+    The policy's action may live in units of its own; `decode` gives what the environment takes.
+    """
+
+    def layer(self) -> nn.Module:
+        """The last layer: features [..., F] -> out [..., size]."""
+        ...
+
+    def sample(self, key: Key, out: Array) -> Array:
+        """One action per row of `out`."""
+        ...
+
+    def mode(self, out: Array) -> Array:
+        """The deterministic action."""
+        ...
+
+    def log_prob(self, out: Array, action: Array) -> Batch:
+        """Log-probability (density) of an action of this head, nats."""
+        ...
+
+    def entropy(self, out: Array) -> Batch:
+        """Entropy of the distribution, nats."""
+        ...
+
+    def decode(self, action: Array) -> Any:
+        """The environment's action."""
+        ...

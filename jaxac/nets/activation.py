@@ -1,0 +1,58 @@
+"""Activations as operators, so that a sweep can choose among them."""
+
+from typing import Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxac.core import frozen
+
+
+@runtime_checkable
+class Activation(Protocol):
+    """An element-wise function."""
+
+    def __call__(self, x: Array) -> Array:
+        """The activation of each element."""
+        ...
+
+
+@frozen
+class Tanh:
+    """The hyperbolic tangent."""
+
+    def __call__(self, x):
+        return jnp.tanh(x)
+
+
+@frozen
+class ReLU:
+    """max(x, 0)."""
+
+    def __call__(self, x):
+        return jax.nn.relu(x)
+
+
+@frozen
+class SiLU:
+    """x * sigmoid(x), also called swish."""
+
+    def __call__(self, x):
+        return jax.nn.silu(x)
+
+
+@frozen
+class GELU:
+    """x times the normal distribution function, in its tanh form."""
+
+    def __call__(self, x):
+        return jax.nn.gelu(x)
+
+
+@frozen
+class ELU:
+    """x above zero, exp(x) - 1 below."""
+
+    def __call__(self, x):
+        return jax.nn.elu(x)

@@ -1,0 +1,54 @@
+"""Initialisers that are safe in a vmapped program.
+
+From jaxlib 0.10.0 on, two or more independent batched LAPACK calls in one program can hang for ever
+on a machine with few cores, and `vmap` over an orthogonal initialiser with QR is exactly that.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxac.core import Key
+
+
+def orthogonal(scale: float = 1.0) -> Callable[..., Float[Array, "..."]]:
+    """A flax initialiser: random orthonormal rows or columns, times `scale`.
+
+    Source: Saxe et al. 2014, arXiv:1312.6120; the distribution (Haar) and, to rounding, the very
+    matrix that QR of the same Gaussian gives, without LAPACK.
+    """
+
+    def initialise(key: Key, shape: tuple[int, ...], dtype=jnp.float32):
+        rows, columns = _prod(shape[:-1]), shape[-1]
+        tall = jax.random.normal(key, (max(rows, columns), min(rows, columns)), jnp.float32)
+        basis = gram_schmidt(tall)
+        return (scale * (basis if rows >= columns else basis.T)).reshape(shape).astype(dtype)
+
+    return initialise
+
+
+def gram_schmidt(a: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    """Orthonormal columns that span those of `a`, m >= n, in order; Q of QR with R's diagonal > 0.
+
+    Each column is projected twice, which keeps it orthogonal to float accuracy whatever the
+    condition of `a` ("twice is enough": Giraud, Langou & Rozloznik 2005).
+    """
+
+    a = jnp.asarray(a)
+
+    def add_column(i, basis):
+        column = a[:, i]
+        for _ in range(2):
+            column = column - basis @ (basis.T @ column)
+        return basis.at[:, i].set(column / jnp.linalg.norm(column))
+
+    return jax.lax.fori_loop(0, a.shape[1], add_column, jnp.zeros_like(a))
+
+
+def _prod(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size

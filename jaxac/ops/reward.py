@@ -1,0 +1,90 @@
+"""Reward scaling: what the learner sees in place of the environment's reward; stateful plans."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxac.core import Scalar, field, frozen
+from jaxac.ops.normalise import Moments, add_moments, no_moments
+
+Steps = Float[Array, "T N"]
+
+
+@runtime_checkable
+class RewardScale(Protocol):
+    """Rewards of a rollout to rewards that are learned from."""
+
+    def init(self, num_envs: int) -> Any:
+        """State before any data."""
+        ...
+
+    def __call__(
+        self, stats: Any, reward: Steps, done: Bool[Array, "T N"], gamma: Scalar
+    ) -> tuple[Any, Steps]:
+        """New state and scaled rewards."""
+        ...
+
+
+@frozen
+class Raw:
+    """The environment's reward."""
+
+    def init(self, num_envs):
+        return ()
+
+    def __call__(self, stats, reward, done, gamma):
+        return stats, reward
+
+
+@frozen
+class Constant:
+    """The environment's reward times a constant."""
+
+    scale: Scalar = field(1.0, "factor of every reward", within="(0, inf)")
+
+    def init(self, num_envs):
+        return ()
+
+    def __call__(self, stats, reward, done, gamma):
+        return stats, self.scale * reward
+
+
+@frozen
+class Sign:
+    """The sign of the reward. Source: Mnih et al. 2015 (Atari reward clipping)."""
+
+    def init(self, num_envs):
+        return ()
+
+    def __call__(self, stats, reward, done, gamma):
+        return stats, jnp.sign(reward)
+
+
+@frozen
+class ByReturn:
+    """Rewards over the running standard deviation of their discounted sum, then clipped.
+
+    Source: the `VecNormalize` of OpenAI Baselines; Engstrom et al. 2020, arXiv:2005.12729, section
+    3. The sum restarts with each episode; rewards are not centred.
+    """
+
+    clip: Scalar = field(10.0, "largest magnitude of a scaled reward", within="(0, inf]")
+    eps: Scalar = field(1e-8, "added to the variance", within="[0, inf)")
+
+    def init(self, num_envs):
+        return jnp.zeros(num_envs), no_moments(())
+
+    def __call__(self, stats, reward, done, gamma):
+        running, moments = stats
+
+        def forward(running, step):
+            reward, done = step
+            total = gamma * running + reward
+            return jnp.where(done, 0.0, total), total
+
+        running, sums = jax.lax.scan(forward, running, (reward, done))
+        moments: Moments = add_moments(moments, sums)
+        scaled = reward / jnp.sqrt(moments.var + self.eps)
+        return (running, moments), jnp.clip(scaled, -self.clip, self.clip)

@@ -1,0 +1,147 @@
+"""Names to algorithms and environments; nothing is imported before it is used.
+
+A package of yours registers with entry points in its own pyproject.toml, without touching jaxac:
+
+    [project.entry-points."jaxac.algorithms"]
+    my_method = "my_package:RECORD"          # a jaxac.record.Record
+    [project.entry-points."jaxac.environments"]
+    MyTask-v0 = "my_package:make_my_task"    # () -> jaxac.envs.Env
+
+and anything importable is also named directly, as `my_module:RECORD` or `my_module:make_my_task`.
+"""
+
+import dataclasses
+import importlib
+import importlib.metadata
+import importlib.resources
+import tomllib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from jaxac.errors import EnvError, RegistryError, closest
+from jaxac.record import Record
+
+if TYPE_CHECKING:
+    from jaxac.core import Algorithm
+    from jaxac.envs.contract import Env
+
+FAMILIES = ("jaxac.algos.on_policy",)
+SUITES = {
+    "gymnax": "jaxac.envs.adapters.gymnax",
+    "probe": "jaxac.envs.probes",
+    "tabular": "jaxac.algos.tabular.env",
+}
+
+
+def records() -> dict[str, Record]:
+    """Every registered algorithm by key: jaxac's own, then those of installed packages."""
+    found = {r.key: r for family in FAMILIES for r in importlib.import_module(family).RECORDS}
+    for point in importlib.metadata.entry_points(group="jaxac.algorithms"):
+        found[point.name] = _record(point.value)
+    return found
+
+
+def record(key: str) -> Record:
+    """The algorithm `key`, or `module:ATTRIBUTE`. Raises `RegistryError` with the closest keys."""
+    if ":" in key:
+        return _record(key)
+    found = records()
+    if key not in found:
+        raise RegistryError(f"there is no algorithm {key!r}{closest(key, found)}")
+    return found[key]
+
+
+def _record(name: str) -> Record:
+    found = _attribute(name)
+    if not isinstance(found, Record):
+        raise RegistryError(f"{name} is a {type(found).__name__}, not a jaxac.record.Record")
+    return found
+
+
+def defaults(key: str) -> Any:
+    """The algorithm's plain default hyper-parameters."""
+    return _attribute(record(key).defaults)()
+
+
+def make_algorithm(key: str, env: "Env") -> "Algorithm":
+    """The pure functions of algorithm `key` on `env`.
+
+    Raises `EnvError` if the algorithm cannot act in the environment's action space.
+    """
+    found = record(key)
+    kind = type(env.action_space).__name__
+    if kind not in found.actions:
+        able = [k for k, r in records().items() if kind in r.actions]
+        raise EnvError(
+            f"{key} takes {' or '.join(found.actions)} actions, but {env.name} has "
+            f"{env.action_space}; use {', '.join(able)}"
+        )
+    return _attribute(found.make)(env)
+
+
+def tuned(key: str, env_name: str) -> dict[str, Any] | None:
+    """Settings that ship for the algorithm on this environment: a flat table, or None."""
+    found = record(key)
+    if not found.tuned:
+        return None
+    package, _, file = found.tuned.partition(":")
+    text = importlib.resources.files(package).joinpath(file).read_text()
+    return tomllib.loads(text).get(env_name.rpartition("/")[2])
+
+
+def env_ids() -> Iterator[tuple[str, str]]:
+    """`(suite, name)` of every environment that can be made by name."""
+    for suite, module in SUITES.items():
+        yield from ((suite, name) for name in importlib.import_module(module).ids())
+    for point in importlib.metadata.entry_points(group="jaxac.environments"):
+        yield point.dist.name if point.dist else "installed", point.name
+
+
+def make_env(name: str) -> "Env":
+    """The environment `suite/Name`, a bare `Name` that one suite has, or `module:function`.
+
+    Raises `RegistryError` for an unknown name (with the closest ones), or an ambiguous one.
+    """
+    if ":" in name:
+        return _env(name)
+    for point in importlib.metadata.entry_points(group="jaxac.environments"):
+        if point.name == name:
+            return _env(point.value)
+    suite, slash, rest = name.partition("/")
+    if slash:
+        if suite not in SUITES:
+            raise RegistryError(f"there is no environment suite {suite!r}{closest(suite, SUITES)}")
+        return importlib.import_module(SUITES[suite]).make(rest)
+    known = list(env_ids())
+    suites = [s for s, n in known if n == name]
+    if len(suites) > 1:
+        raise RegistryError(f"{name} is in several suites; say {suites[0]}/{name}")
+    if not suites:
+        near = closest(name, [n for _, n in known])
+        raise RegistryError(f"there is no environment {name!r}{near}")
+    return importlib.import_module(SUITES[suites[0]]).make(name)
+
+
+def _env(name: str) -> "Env":
+    from jaxac.envs.contract import Env
+
+    found = _attribute(name)
+    env = found() if callable(found) else found
+    if not isinstance(env, Env):
+        raise RegistryError(f"{name} gives a {type(env).__name__}, not a jaxac.envs.Env")
+    return env
+
+
+def _attribute(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise RegistryError(f"cannot import {module} for {name!r}: {error}") from error
+    except AttributeError as error:
+        raise RegistryError(f"{module} has no {attribute!r}") from error
+
+
+def as_dict(r: Record) -> dict[str, Any]:
+    """A record as plain data, for `--json`."""
+    return dataclasses.asdict(r)

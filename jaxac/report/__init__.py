@@ -1,0 +1,1 @@
+"""Reports: from a run directory to statistics, tables and figures."""

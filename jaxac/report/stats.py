@@ -1,0 +1,143 @@
+"""Aggregate scores over runs and tasks, and say how sure the aggregate is.
+
+Source: Agarwal et al. 2021, arXiv:2108.13264, section 4 (rliable). Scores are returns or
+normalised returns, as `[runs]` for one task or `[runs, tasks]`. NaN is never trimmed away: a
+statistic over a NaN is NaN, and so is its interval.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jaxac.errors import JaxacError
+
+Values = NDArray[np.float64]
+Axis = int | tuple[int, ...] | None  # the axes that are pooled and reduced; None is all of them
+Statistic = Callable[[Values, tuple[int, ...]], Values]
+
+CHUNK = 2**20  # resampled scores held at a time: 8 MiB an array
+
+
+def iqm(scores: ArrayLike, axis: Axis = None) -> Values:
+    """Interquartile mean: the mean of the middle half of the scores, in score units.
+
+    Source: Agarwal et al. 2021, section 4.3; equals `scipy.stats.trim_mean(scores, 0.25, axis)`.
+    Of n scores, floor(n / 4) are dropped at either end whole: where n is no multiple of 4 the
+    quarter is rounded down, no score is weighted, and up to 3 scores all count (the plain mean).
+    """
+    rows = _pool(np.asarray(scores, np.float64), axis)  # [..., n]
+    count = rows.shape[-1]
+    cut = count // 4
+    if cut == 0:
+        return np.mean(rows, axis=-1)
+    ordered = np.partition(rows, (cut, count - cut - 1), axis=-1)
+    middle = np.mean(ordered[..., cut : count - cut], axis=-1)
+    return np.where(np.isnan(rows).any(axis=-1), np.nan, middle)[()]
+
+
+def mean(scores: ArrayLike, axis: Axis = None) -> Values:
+    """Arithmetic mean, in score units."""
+    return np.mean(np.asarray(scores, np.float64), axis=axis)
+
+
+def median(scores: ArrayLike, axis: Axis = None) -> Values:
+    """Median of the pooled scores, in score units.
+
+    Departs from rliable, whose median over `[runs, tasks]` is that of the tasks' mean scores:
+    `median(mean(scores, axis=0))`.
+    """
+    return np.median(np.asarray(scores, np.float64), axis=axis)
+
+
+def optimality_gap(scores: ArrayLike, axis: Axis = None, target: float = 1.0) -> Values:
+    """Mean amount by which scores miss `target`, in score units; lower is better.
+
+    Source: Agarwal et al. 2021, section 4.3. Scores above the target count as the target; 1.0
+    is the reference's own score where scores are normalised.
+    """
+    return np.mean(np.maximum(target - np.asarray(scores, np.float64), 0.0), axis=axis)
+
+
+def bootstrap_interval(
+    scores: ArrayLike,  # [runs] or [runs, tasks]
+    statistic: Statistic = iqm,
+    level: float = 0.95,  # share of such intervals meant to hold the truth, in (0, 1)
+    num_resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval `(low, high)` of a statistic, stratified over tasks.
+
+    Source: Agarwal et al. 2021, section 4.1: within each task, runs are drawn with replacement,
+    independently of the other tasks. `statistic(resampled, axis)` gets `[resamples, runs, tasks]`
+    and reduces the last two axes. Equal input gives an equal interval. Below 2 runs it is
+    `(nan, nan)`: one run says nothing of the spread. Few runs give too narrow an interval: of
+    normal scores, about 75% of the 95% intervals hold the truth at 3 runs, 90% at 5, 93% at 10.
+
+    Raises JaxacError for scores of another rank, without tasks, or options out of range.
+    """
+    values = np.asarray(scores, np.float64)
+    if values.ndim not in (1, 2) or values.shape[1:] == (0,):
+        raise JaxacError(f"scores must be [runs] or [runs, tasks], not of shape {values.shape}")
+    if not 0.0 < level < 1.0:
+        raise JaxacError(f"level must lie between 0 and 1, e.g. 0.95, not {level}")
+    if num_resamples < 1:
+        raise JaxacError(f"num_resamples must be at least 1, not {num_resamples}")
+    runs = len(values)
+    if runs < 2:
+        return float("nan"), float("nan")
+
+    values = values.reshape(runs, -1)
+    tasks = values.shape[1]
+    rng = np.random.default_rng(seed)
+    chunk = max(1, CHUNK // values.size)
+    estimates = np.empty(num_resamples)
+    for start in range(0, num_resamples, chunk):
+        size = min(chunk, num_resamples - start)
+        drawn = rng.integers(runs, size=(size, runs, tasks))
+        resampled = values.ravel()[drawn * tasks + np.arange(tasks)]
+        estimates[start : start + size] = statistic(resampled, (-2, -1))
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(estimates, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+def iqm_of_present(values: Values) -> Values:
+    """IQM of each row of `[rows, runs]` over its runs that are not NaN; NaN for a row of none."""
+    ordered = np.sort(values, axis=1)  # NaN comes last
+    counts = np.sum(~np.isnan(values), axis=1)
+    result = np.full(len(values), np.nan)
+    for count in np.unique(counts[counts > 0]):
+        rows = counts == count
+        result[rows] = iqm(ordered[rows, :count], axis=1)
+    return result
+
+
+def running_median(x: Values, y: Values) -> tuple[Values, Values]:
+    """Where `[K]`, and what, the medians of y are along x, over windows of neighbouring points.
+
+    Where x is a grid (a third as many values as points, or fewer) a window is a value of it. Else
+    it is one of the n points and up to max(sqrt(n), n / 8) at either side of it; below 5 points
+    there is none.
+    """
+    order = np.argsort(x, kind="stable")
+    points, starts = np.unique(x[order], return_index=True)
+    if 3 * len(points) <= len(x):
+        windows = np.split(order, starts[1:]) if len(x) else []
+        return points, np.array([np.median(y[window]) for window in windows])
+    if len(x) < 5:
+        return np.empty(0), np.empty(0)
+    side = max(math.isqrt(len(x)), len(x) // 8)
+    windows = [order[max(0, i - side) : i + side + 1] for i in range(len(x))]
+    return x[order], np.array([np.median(y[window]) for window in windows])
+
+
+def _pool(values: Values, axis: Axis) -> Values:
+    """The reduced axes as one last axis."""
+    if axis is None:
+        return values.reshape(-1)
+    axes = (axis,) if isinstance(axis, int) else axis
+    moved = np.moveaxis(values, axes, range(-len(axes), 0))
+    lead = moved.shape[: moved.ndim - len(axes)]
+    return moved.reshape(*lead, np.prod(moved.shape[len(lead) :], dtype=int))

@@ -1,0 +1,1 @@
+"""Runners: the loops a family shares, as functions that an algorithm calls."""

@@ -1,0 +1,1 @@
+"""The run directory: a manifest, a ledger, metric shards and checkpoints, each checksummed."""

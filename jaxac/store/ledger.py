@@ -1,0 +1,205 @@
+"""The ledger: an SQLite database that says which chunks are done and what their files contain."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxac.errors import StoreError
+from jaxac.store.files import FREE_SPACE
+
+SCHEMA = 1
+_TABLES = """
+create table meta (key text primary key, value text not null) strict;
+create table runs (
+    run integer primary key, config integer not null, seed integer not null,
+    batch integer not null, status text not null, diverged_step integer
+) strict;
+create table chunks (
+    batch integer not null, chunk integer not null, env_steps integer not null,
+    seconds real not null, shard text not null, shard_sha256 text not null,
+    primary key (batch, chunk)
+) strict;
+create table checkpoints (
+    batch integer primary key, chunk integer not null, file text not null, sha256 text not null
+) strict;
+create table events (what text not null, detail text not null) strict;
+create table timings (what text not null, seconds real not null) strict;
+"""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """An acknowledged chunk of a lane batch."""
+
+    batch: int
+    chunk: int
+    env_steps: int  # of one run, from the start of training
+    seconds: float
+    shard: str
+    shard_sha256: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The newest checkpoint of a lane batch."""
+
+    batch: int
+    chunk: int
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run and where it stands: pending, running, done or diverged."""
+
+    run: int
+    config: int
+    seed: int
+    batch: int
+    status: str
+    diverged_step: int | None
+
+
+class Ledger:
+    """One connection. Every change is a transaction that is on disk when the call returns."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        with _explained(path):
+            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = full")
+
+    @classmethod
+    def create(cls, path: Path, runs: Iterable[RunRow]) -> "Ledger":
+        """A new ledger that holds `runs`, none of them begun."""
+        ledger = cls(path)
+        with ledger._transaction() as db:
+            for statement in _TABLES.strip().split(";\n"):
+                db.execute(statement)
+            db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
+            rows = [(r.run, r.config, r.seed, r.batch, r.status, r.diverged_step) for r in runs]
+            db.executemany("insert into runs values (?, ?, ?, ?, ?, ?)", rows)
+        return ledger
+
+    @classmethod
+    def open(cls, path: Path) -> "Ledger":
+        """An existing ledger. Raises `StoreError` if it is missing, damaged or too new."""
+        if not path.exists():
+            raise StoreError(f"{path} is missing: this is not a run directory of jaxac")
+        ledger = cls(path)
+        with _explained(path):
+            row = ledger._db.execute("select value from meta where key = 'schema'").fetchone()
+        if row is None or row[0] != str(SCHEMA):
+            found = row[0] if row else "none"
+            raise StoreError(f"{path} has schema {found}, this jaxac reads {SCHEMA}")
+        return ledger
+
+    def close(self) -> None:
+        """Close the connection; the write-ahead log is folded into the database."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _explained(self.path):
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def acknowledge(
+        self,
+        chunk: Chunk,
+        checkpoint: Checkpoint,
+        status: str,
+        diverged: dict[int, int],
+    ) -> None:
+        """Record a chunk whose files are on disk, with the batch's runs at `status`.
+
+        `diverged` maps runs that went non-finite to the step where it was seen; they keep it.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "insert or replace into chunks values (?, ?, ?, ?, ?, ?)",
+                (
+                    chunk.batch,
+                    chunk.chunk,
+                    chunk.env_steps,
+                    chunk.seconds,
+                    chunk.shard,
+                    chunk.shard_sha256,
+                ),
+            )
+            db.execute(
+                "insert or replace into checkpoints values (?, ?, ?, ?)",
+                (checkpoint.batch, checkpoint.chunk, checkpoint.file, checkpoint.sha256),
+            )
+            db.execute(
+                "update runs set status = ? where batch = ? and status <> 'diverged'",
+                (status, chunk.batch),
+            )
+            db.executemany(
+                "update runs set status = 'diverged', diverged_step = ? "
+                "where run = ? and diverged_step is null",
+                [(step, run) for run, step in diverged.items()],
+            )
+
+    def restart(self, batch: int, why: str) -> None:
+        """Forget all that is known of a batch whose files turned out damaged."""
+        with self._transaction() as db:
+            db.execute("insert into events values ('restart', ?)", (f"batch {batch}: {why}",))
+            db.execute("delete from chunks where batch = ?", (batch,))
+            db.execute("delete from checkpoints where batch = ?", (batch,))
+            db.execute(
+                "update runs set status = 'pending', diverged_step = null where batch = ?", (batch,)
+            )
+
+    def add_time(self, what: str, seconds: float) -> None:
+        """Record seconds spent on something that is not a chunk."""
+        with self._transaction() as db:
+            db.execute("insert into timings values (?, ?)", (what, seconds))
+
+    def seconds(self, what: str) -> float:
+        """Total seconds recorded for something; `"chunks"` is the time in chunks."""
+        if what == "chunks":
+            return self._one("select total(seconds) from chunks")
+        return self._one("select total(seconds) from timings where what = ?", what)
+
+    def runs(self) -> list[RunRow]:
+        """Every run, by number."""
+        return [RunRow(*row) for row in self._all("select * from runs order by run")]
+
+    def chunks(self) -> list[Chunk]:
+        """Every acknowledged chunk, by batch and chunk."""
+        return [Chunk(*row) for row in self._all("select * from chunks order by batch, chunk")]
+
+    def checkpoint(self, batch: int) -> Checkpoint | None:
+        """The newest checkpoint of a batch, if it has one."""
+        rows = self._all("select * from checkpoints where batch = ?", batch)
+        return Checkpoint(*rows[0]) if rows else None
+
+    def _all(self, query: str, *values: object) -> list[tuple]:
+        with _explained(self.path):
+            return self._db.execute(query, values).fetchall()
+
+    def _one(self, query: str, *values: object) -> float:
+        return self._all(query, *values)[0][0]
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise StoreError(f"the disk is full: could not write {path}; {FREE_SPACE}") from error
+        raise StoreError(f"the ledger {path} cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"the ledger {path} is damaged: {error}") from error

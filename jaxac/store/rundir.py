@@ -1,0 +1,151 @@
+"""A run directory, and the protocol by which nothing acknowledged is lost.
+
+    manifest.json     the sweep, its configurations, plan, versions and device
+    ledger.sqlite     which chunks are done, and the SHA-256 of their files
+    metrics/          one Parquet shard per chunk of a lane batch
+    checkpoints/      the newest state of each lane batch
+
+A chunk's shard and checkpoint are written whole (`files.write`), then the ledger acknowledges both
+in one transaction. Whatever is not in the ledger never happened.
+"""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxac.errors import StoreError
+from jaxac.store import checkpoints, files, shards
+from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
+
+MANIFEST, LEDGER, LOCK = "manifest.json", "ledger.sqlite", "lock"
+FOLDERS = ("metrics", "checkpoints")
+
+
+class RunDirectory:
+    """An open run directory. `create` and `open_for_writing` hold its lock; `open` only reads."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any], ledger: Ledger, lock: int | None):
+        self.path, self.manifest, self.ledger = path, manifest, ledger
+        self._lock = lock
+
+    @classmethod
+    def create(cls, path: Path, manifest: dict[str, Any], runs: list[RunRow]) -> "RunDirectory":
+        """A new run directory. Raises `StoreError` if the folder holds anything else."""
+        own = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, *FOLDERS}
+        if path.exists() and not (path.is_dir() and {x.name for x in path.iterdir()} <= own):
+            raise StoreError(f"{path} exists and is no run directory; choose another --out")
+        with files.explained(path):
+            for folder in ("", *FOLDERS):
+                (path / folder).mkdir(parents=True, exist_ok=True)
+        lock = _take_lock(path)
+        for file in path.glob(f"{LEDGER}*"):  # of a creation that was killed
+            file.unlink()
+        ledger = Ledger.create(path / LEDGER, runs)
+        # The manifest is written last: a folder that has one is a whole run directory.
+        files.write(path / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+        return cls(path, manifest, ledger, lock)
+
+    @classmethod
+    def open(cls, path: Path, writing: bool = False) -> "RunDirectory":
+        """An existing run directory. Raises `StoreError` if it is none, or in use by a writer."""
+        manifest = read_manifest(path)
+        lock = _take_lock(path) if writing else None
+        return cls(path, manifest, Ledger.open(path / LEDGER), lock)
+
+    def close(self) -> None:
+        """Close the ledger and release the lock."""
+        self.ledger.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def acknowledge(
+        self,
+        batch: int,
+        chunk: int,
+        step: int,
+        seconds: float,
+        runs: list[int],
+        metrics: dict[str, np.ndarray],
+        state: Any,
+        last: bool,
+    ) -> None:
+        """Make a chunk of a lane batch durable: when this returns, a kill cannot lose it.
+
+        `metrics` are [runs] arrays, `step` the environment steps of each run so far, `state` the
+        batch's state after the chunk. Raises `StoreError` on a full disk.
+        """
+        stem = f"batch-{batch:05d}-chunk-{chunk:05d}"
+        shard, checkpoint = f"metrics/{stem}.parquet", f"checkpoints/{stem}.npz"
+        before = self.ledger.checkpoint(batch)
+        shard_sha256 = files.write(self.path / shard, shards.encode(runs, chunk, step, metrics))
+        state_sha256 = files.write(self.path / checkpoint, checkpoints.encode(state))
+        bad = ~(metrics["finite"] > 0) | ~np.isfinite(metrics["eval_return"])
+        self.ledger.acknowledge(
+            Chunk(batch, chunk, step, seconds, shard, shard_sha256),
+            Checkpoint(batch, chunk, checkpoint, state_sha256),
+            "done" if last else "running",
+            {run: step for run, is_bad in zip(runs, bad, strict=True) if is_bad},
+        )
+        if before is not None and before.file != checkpoint:
+            (self.path / before.file).unlink(missing_ok=True)
+
+    def chunks_done(self, batch: int) -> int:
+        """How many chunks of a batch are acknowledged."""
+        found = self.ledger.checkpoint(batch)
+        return 0 if found is None else found.chunk + 1
+
+    def restore(self, batch: int, like: Any) -> Any:
+        """A batch's newest state. `like` gives structure, shapes and dtypes."""
+        found = self.ledger.checkpoint(batch)
+        if found is None:
+            raise StoreError(f"{self.path} has no checkpoint of batch {batch}")
+        data = files.read(self.path / found.file, found.sha256)
+        return checkpoints.decode(data, like, str(self.path / found.file))
+
+    def damaged(self) -> dict[int, str]:
+        """Batches with a file that is missing or damaged, and what is wrong with it."""
+        found: dict[int, str] = {}
+        batches = {c.batch for c in self.ledger.chunks()}
+        listed = [(c.batch, c.shard, c.shard_sha256) for c in self.ledger.chunks()]
+        for c in filter(None, map(self.ledger.checkpoint, batches)):
+            listed.append((c.batch, c.file, c.sha256))
+        for batch, file, sha256 in listed:
+            try:
+                files.read(self.path / file, sha256)
+            except StoreError as error:
+                found[batch] = str(error)
+        return found
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a run directory. Raises `StoreError` if there is none that can be read."""
+    try:
+        return json.loads((path / MANIFEST).read_text())
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} is not a run directory: it has no {MANIFEST}") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path / MANIFEST} cannot be read: {error}") from error
+
+
+def is_run_directory(path: Path) -> bool:
+    """Whether the folder holds a whole run directory."""
+    return (path / MANIFEST).exists()
+
+
+def _take_lock(path: Path) -> int:
+    """Lock the directory for this process; the system frees it when the process ends, however."""
+    with files.explained(path / LOCK):
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(lock, 100).decode(errors="replace").strip()
+        os.close(lock)
+        raise StoreError(f"{path} is in use by {holder or 'another process'}") from error
+    os.truncate(lock, 0)
+    os.pwrite(lock, f"process {os.getpid()}".encode(), 0)
+    return lock

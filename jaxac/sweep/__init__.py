@@ -1,0 +1,1 @@
+"""Sweeps: from a table of runs to the fewest compiled programs."""

@@ -1,0 +1,1 @@
+"""Engines: where lane batches run."""

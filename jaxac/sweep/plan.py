@@ -1,0 +1,174 @@
+"""The plan of a sweep: groups of equal structure, lane batches, chunks, memory."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxac import registry
+from jaxac.core import Algorithm, replace
+from jaxac.envs.contract import Env
+from jaxac.sweep import spec
+from jaxac.sweep.spec import Config, Sweep
+
+CPU_LANES = 16  # widest lane batch on a CPU: wider gains nothing there (docs/performance.md)
+ACCELERATOR_LANES = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One row of the table: one configuration with one seed."""
+
+    id: int
+    config: int
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Runs that are lanes of one dispatch. The last lanes may repeat a run to fill the width."""
+
+    id: int
+    group: int
+    runs: tuple[Run, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs that share a compiled program."""
+
+    id: int
+    runs: tuple[Run, ...]
+    width: int  # lanes of each batch
+    num_chunks: int
+    num_updates: int  # per chunk
+    env_steps: int  # of one run in one chunk
+    lane_bytes: int  # state of one lane
+    shared: dict[str, Any]  # swept values that all its runs have in common
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a sweep will do. `configs[i].hp.num_updates` is set to its group's."""
+
+    sweep: Sweep
+    env: Env
+    algorithm: Algorithm
+    configs: tuple[Config, ...]
+    groups: tuple[Group, ...]
+    batches: tuple[Batch, ...]
+
+    @property
+    def num_runs(self) -> int:
+        """Rows of the table."""
+        return len(self.configs) * len(self.sweep.seed_list)
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps of training, over all runs."""
+        return sum(len(g.runs) * g.num_chunks * g.env_steps for g in self.groups)
+
+
+def make_plan(sweep: Sweep) -> Plan:
+    """Plan a sweep; checks everything that can be checked without compiling.
+
+    Raises `SweepError`, `ConfigError`, `RegistryError` or `EnvError`.
+    """
+    env = registry.make_env(sweep.env)
+    algorithm = registry.make_algorithm(sweep.algorithm, env)
+    configs = spec.configs(sweep, env.params)
+    seeds = sweep.seed_list
+    by_structure: dict[Any, list[int]] = {}
+    for i, config in enumerate(configs):
+        by_structure.setdefault(_structure(config), []).append(i)
+    groups, batches, planned = [], [], list(configs)
+    for members in by_structure.values():
+        hp = configs[members[0]].hp
+        num_chunks, num_updates = chunks(sweep, algorithm.env_steps(replace(hp, num_updates=1)))
+        for i in members:
+            hp = replace(configs[i].hp, num_updates=num_updates)
+            planned[i] = dataclasses.replace(configs[i], hp=hp)
+        first = planned[members[0]]
+        runs = tuple(Run(i * len(seeds) + j, i, s) for i in members for j, s in enumerate(seeds))
+        width = _width(len(runs), sweep.lanes)
+        group = Group(
+            len(groups),
+            runs,
+            width,
+            num_chunks,
+            num_updates,
+            algorithm.env_steps(first.hp),
+            _lane_bytes(algorithm, first),
+            _shared(configs, members) if len(by_structure) > 1 else {},
+        )
+        groups.append(group)
+        for start in range(0, len(runs), width):
+            batches.append(Batch(len(batches), group.id, runs[start : start + width]))
+    return Plan(sweep, env, algorithm, tuple(planned), tuple(groups), tuple(batches))
+
+
+def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
+    """(chunks, updates per chunk) that reach `total_steps` with the least excess.
+
+    A chunk ends with an evaluation; their number is near `evaluations`, between half and one and a
+    half times as many.
+    """
+    updates = math.ceil(sweep.total_steps / steps_per_update)
+    wanted = min(sweep.evaluations, updates)
+    least, most = math.floor(updates / (1.5 * wanted)), math.ceil(updates / (0.5 * wanted))
+
+    def cost(k):
+        count = math.ceil(updates / k)
+        return count * k - updates, abs(count - wanted)
+
+    best = min(range(max(least, 1), most + 1), key=cost)
+    return math.ceil(updates / best), best
+
+
+def _structure(config: Config) -> Any:
+    return jax.tree.structure((config.hp, config.env_params)), type(config.hp)
+
+
+def _width(num_runs: int, lanes: int | None) -> int:
+    """The width that splits the runs most evenly into the fewest batches of at most `lanes`."""
+    on_cpu = jax.default_backend() == "cpu"
+    lanes = lanes or (CPU_LANES if on_cpu else ACCELERATOR_LANES)
+    return math.ceil(num_runs / math.ceil(num_runs / lanes))
+
+
+def _lane_bytes(algorithm: Algorithm, config: Config) -> int:
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(algorithm.init, key, config.hp, config.env_params)
+    return sum(math.prod(x.shape) * _itemsize(x.dtype) for x in jax.tree.leaves(state))
+
+
+def _itemsize(dtype: Any) -> int:
+    is_key = jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    return 8 if is_key else np.dtype(dtype).itemsize
+
+
+def _shared(configs: list[Config], members: list[int]) -> dict[str, Any]:
+    """The swept values that all members have in common."""
+    first, *rest = [configs[i].swept for i in members]
+    return {k: v for k, v in first.items() if all(other[k] == v for other in rest)}
+
+
+def lanes_of(plan: Plan, batch: Batch) -> tuple[Any, Any, np.ndarray]:
+    """Stacked hyper-parameters, environment params and seeds [width] of a batch's lanes."""
+    width = plan.groups[batch.group].width
+    runs = [batch.runs[min(i, len(batch.runs) - 1)] for i in range(width)]
+    rows = [plan.configs[r.config] for r in runs]
+    hp = jax.tree.map(lambda *x: np.asarray(x, np.float32), *[row.hp for row in rows])
+    env_params = jax.tree.map(
+        lambda *x: np.stack([_array(v) for v in x]), *[r.env_params for r in rows]
+    )
+    return hp, env_params, np.asarray([r.seed for r in runs], np.uint32)
+
+
+def _array(x: Any) -> np.ndarray:
+    x = np.asarray(x)
+    narrow = {"float64": np.float32, "int64": np.int32}.get(x.dtype.name, x.dtype)
+    return x.astype(narrow)

@@ -1,0 +1,148 @@
+"""Run a sweep durably: plan, run directory, engine, results."""
+
+import datetime
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import jaxac
+from jaxac import config
+from jaxac.errors import StoreError, SweepError
+from jaxac.report.results import Results, load
+from jaxac.store import rundir
+from jaxac.store.ledger import RunRow
+from jaxac.store.rundir import RunDirectory
+from jaxac.sweep import progress as display
+from jaxac.sweep.engines import local
+from jaxac.sweep.plan import Plan, make_plan
+from jaxac.sweep.spec import Sweep, from_words
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "gymnax", "numpy")
+
+
+def run(
+    sweep: Sweep, out: str | Path | None = None, progress: display.Reporter | None = None
+) -> Results:
+    """Run a sweep to its end and return its results.
+
+    `out` is the run directory, `runs/<name>-<time>` by default. If it holds this very sweep
+    already, the sweep goes on where it stopped. Raises a `JaxacError` for anything wrong with the sweep, or
+    if `out` holds something else.
+    """
+    plan = make_plan(sweep)
+    path = Path(out) if out is not None else default_directory(sweep)
+    if rundir.is_run_directory(path):
+        held = rundir.read_manifest(path)
+        if held.get("hash") != sweep.hash:
+            words = held.get("sweep", {})
+            raise SweepError(
+                f"{path} holds another sweep ({words.get('algorithm')} on {words.get('env')}, "
+                f"{held.get('hash')}); choose another --out, or delete it"
+            )
+        return resume(path, progress)
+    rows = [
+        RunRow(r.id, r.config, r.seed, batch.id, "pending", None)
+        for batch in plan.batches
+        for r in batch.runs
+    ]
+    directory = RunDirectory.create(path, manifest(plan), rows)
+    return _finish(plan, directory, progress)
+
+
+def resume(path: str | Path, progress: display.Reporter | None = None) -> Results:
+    """Go on with the sweep in a run directory; returns at once if it is complete.
+
+    Raises `StoreError` if the directory is none, is in use, or was begun by other versions.
+    """
+    path = Path(path)
+    held = rundir.read_manifest(path)
+    sweep = from_words(held["sweep"], str(path / rundir.MANIFEST))
+    plan = make_plan(sweep)
+    _check_same_plan(held, manifest(plan), path)
+    return _finish(plan, RunDirectory.open(path, writing=True), progress)
+
+
+def _finish(plan: Plan, directory: RunDirectory, progress: display.Reporter | None) -> Results:
+    progress = progress or display.default()
+    try:
+        for batch, problem in directory.damaged().items():
+            progress.noted(f"{problem}: its runs are computed again")
+            directory.ledger.restart(batch, problem)
+        local.run(plan, directory, progress)
+    finally:
+        directory.close()
+    return load(directory.path)
+
+
+def default_directory(sweep: Sweep) -> Path:
+    """`runs/<name>-<time>`, a name that is not taken yet."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = sweep.name or f"{sweep.algorithm}-{sweep.env}"
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    path, again = Path("runs") / f"{stem}-{stamp}", 2
+    while path.exists():
+        path, again = Path("runs") / f"{stem}-{stamp}-{again}", again + 1
+    return path
+
+
+def manifest(plan: Plan) -> dict[str, Any]:
+    """All that is needed to know what a run directory holds, and to go on with it."""
+    device = jax.devices()[0]
+    return {
+        "schema": 1,
+        "sweep": plan.sweep.to_json(),
+        "hash": plan.sweep.hash,
+        "configs": [{"swept": c.swept, "hp": config.to_json(c.hp)} for c in plan.configs],
+        "groups": [
+            {
+                "width": g.width,
+                "num_chunks": g.num_chunks,
+                "num_updates": g.num_updates,
+                "env_steps": g.env_steps,
+            }
+            for g in plan.groups
+        ],
+        "versions": {
+            "jaxac": jaxac.__version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "device": {"platform": device.platform, "kind": device.device_kind},
+        "revision": _revision(),
+    }
+
+
+def _check_same_plan(held: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    """Refuse to go on where the numbers would not be those of an undisturbed sweep."""
+    differences = [
+        f"{part}: {held.get(part)} then, {now[part]} now"
+        for part in ("hash", "configs", "groups", "device")
+        if held.get(part) != now[part]
+    ]
+    for name, version in now["versions"].items():
+        before = held.get("versions", {}).get(name)
+        if name in ("jaxac", "jax", "jaxlib") and before != version:
+            differences.append(f"{name}: {before} then, {version} now")
+    if differences:
+        raise StoreError(
+            f"{path} cannot be resumed exactly: {'; '.join(d[:200] for d in differences)}. "
+            "Go back to what it was begun with, or start again in another --out"
+        )
+
+
+def _revision() -> str:
+    """The git commit of the code that runs, or "" outside a checkout."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(Path(jaxac.__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -1,0 +1,124 @@
+"""Every registered algorithm keeps the contract. One compiled program serves all tests of one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxac import config, registry
+from jaxac.store import checkpoints
+
+from .cases import assert_equal, case
+
+KEYS = sorted(registry.records())
+
+
+@pytest.fixture(params=KEYS, scope="module")
+def c(request):
+    return case(request.param)
+
+
+def lane(tree, i):
+    return jax.tree.map(lambda x: x[i], tree)
+
+
+def test_two_chunks_are_traced_once(c):
+    before = len(c.traces)
+    states, _ = c.advance(c.states())
+    c.advance(states)
+    assert before == len(c.traces) == 1
+
+
+def test_compiled_programs_call_no_lapack(c):
+    for program in (c.start, c.advance):
+        assert "lapack" not in program.as_text().lower()
+
+
+def test_metrics_are_finite_scalars_per_lane(c):
+    _, metrics = c.advance(c.states())
+    assert {"eval_return", "finite"} <= set(metrics)
+    for name, x in metrics.items():
+        assert x.shape == (3,), name
+        if not name.startswith("episode_"):
+            assert np.isfinite(x).all(), name
+    np.testing.assert_array_equal(metrics["finite"], 1.0)
+
+
+def test_a_poisoned_lane_is_told_and_leaves_its_neighbours_alone(c):
+    states = c.states()
+    bad = jax.tree.map(lambda x: x.at[1].set(jnp.nan), states.params)
+    clean, metrics = c.advance(states)
+    poisoned, poisoned_metrics = c.advance(type(states)(**{**vars(states), "params": bad}))
+    for i in (0, 2):
+        assert_equal(lane(clean, i), lane(poisoned, i))
+        assert_equal(lane(metrics, i), lane(poisoned_metrics, i))
+    np.testing.assert_array_equal(poisoned_metrics["finite"], [1.0, 0.0, 1.0])
+
+
+def test_a_lane_does_not_depend_on_its_position_or_neighbours(c):
+    rates, seeds = (1e-4, 1e-3, 1e-2), (0, 1, 2)
+    there, there_metrics = c.advance(c.states(rates, seeds))
+    back, back_metrics = c.advance(c.states(rates[::-1], seeds[::-1]))
+    alone, _ = c.advance(c.states(rates[1:2] * 3, seeds[1:2] * 3))
+    for i in range(3):
+        assert_equal(lane(there, i), lane(back, 2 - i))
+        assert_equal(lane(there_metrics, i), lane(back_metrics, 2 - i))
+        assert_equal(lane(there, 1), lane(alone, i))
+
+
+def test_seeds_and_learning_rates_matter(c):
+    states, _ = c.advance(c.states((1e-3, 1e-3, 1e-2), (0, 1, 1)))
+    a, b, d = (np.concatenate([np.ravel(x[i]) for x in jax.tree.leaves(states.params)])
+               for i in range(3))
+    assert np.abs(a - b).max() > 0
+    assert np.abs(b - d).max() > 0
+
+
+def test_a_checkpoint_resumes_bit_for_bit(c):
+    half, _ = c.advance(c.states())
+    restored = checkpoints.decode(checkpoints.encode(half), half, "test")
+    assert_equal(restored, half)
+    whole, whole_metrics = c.advance(half)
+    resumed, resumed_metrics = c.advance(restored)
+    assert_equal(whole, resumed)
+    assert_equal(whole_metrics, resumed_metrics)
+
+
+def test_an_exported_lane_acts_as_the_run_does(c):
+    states, _ = c.advance(c.states())
+    exported = checkpoints.decode(
+        checkpoints.encode(checkpoints.lane(states, 1)), lane(states, 1), "test"
+    )
+    obs = jnp.zeros((2, *c.env.observation_space.shape))
+    action, _ = c.algorithm.act(exported, obs)
+    expected, _ = c.algorithm.act(lane(states, 1), obs)
+    assert_equal(action, expected)
+    sampled, _ = c.algorithm.act(exported, obs, key=jax.random.key(0))
+    assert sampled.shape == action.shape
+
+
+def test_a_configuration_survives_json(c):
+    for hp in (c.hp, registry.defaults(c.key)):
+        back = config.from_json(config.to_json(hp), registry.defaults(c.key))
+        assert jax.tree.structure(back) == jax.tree.structure(hp)
+        assert jax.tree.leaves(back) == jax.tree.leaves(hp)
+        assert config.stable_hash(config.to_json(back)) == config.stable_hash(config.to_json(hp))
+
+
+def test_every_field_has_a_doc_and_every_number_a_range(c):
+    for f in config.fields(registry.defaults(c.key)):
+        assert f.meta.doc, f.path
+        if f.kind == "traced" and not f.path.endswith("log_std"):
+            assert f.meta.within is not None, f.path
+
+
+def test_env_steps_counts_a_chunk(c):
+    hp = c.hp
+    assert c.algorithm.env_steps(hp) == hp.num_envs * hp.num_steps * hp.num_updates
+
+
+def test_the_record_names_paper_and_code(c):
+    record = registry.record(c.key)
+    assert record.key == c.key
+    assert record.paper.title and record.paper.year > 1950 and record.summary
+    assert set(record.actions) <= {"Discrete", "Box"}
