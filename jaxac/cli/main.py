@@ -20,8 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except JaxacError as error:
         print(f"jaxac: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("\njaxac: interrupted; `jaxac resume DIR` goes on from there", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        how = f"; `jaxac resume {interrupt}` goes on from there" if interrupt.args else ""
+        print(f"\njaxac: interrupted{how}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

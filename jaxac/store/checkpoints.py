@@ -35,7 +35,7 @@ def decode(data: bytes, like: Any, name: str) -> Any:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             header = json.loads(file["header"].tobytes())
             arrays = [file[str(i)] for i in range(len(header))]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise StoreError(f"{name} is not a checkpoint: {error}") from error
     if header != [jax.tree_util.keystr(path) for path, _ in leaves]:
         raise StoreError(f"{name} holds a state of another structure; was jaxac changed since?")

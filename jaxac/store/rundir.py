@@ -42,19 +42,23 @@ class RunDirectory:
             for folder in ("", *FOLDERS):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         lock = _take_lock(path)
-        for file in path.glob(f"{LEDGER}*"):  # of a creation that was killed
-            file.unlink()
-        ledger = Ledger.create(path / LEDGER, runs)
-        # The manifest is written last: a folder that has one is a whole run directory.
-        files.write(path / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+        try:
+            for file in path.glob(f"{LEDGER}*"):  # of a creation that was killed
+                file.unlink()
+            ledger = Ledger.create(path / LEDGER, runs)
+            # The manifest is written last: a folder that has one is a whole run directory.
+            files.write(path / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+        except BaseException:
+            os.close(lock)
+            raise
         return cls(path, manifest, ledger, lock)
 
     @classmethod
     def open(cls, path: Path, writing: bool = False) -> "RunDirectory":
         """An existing run directory. Raises `StoreError` if it is none, or in use by a writer."""
         manifest = read_manifest(path)
-        lock = _take_lock(path) if writing else None
-        return cls(path, manifest, Ledger.open(path / LEDGER), lock)
+        ledger = Ledger.open(path / LEDGER)
+        return cls(path, manifest, ledger, _take_lock(path) if writing else None)
 
     def close(self) -> None:
         """Close the ledger and release the lock."""

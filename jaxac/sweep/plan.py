@@ -118,13 +118,13 @@ def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
     """
     updates = math.ceil(sweep.total_steps / steps_per_update)
     wanted = min(sweep.evaluations, updates)
-    least, most = math.floor(updates / (1.5 * wanted)), math.ceil(updates / (0.5 * wanted))
+    least, most = math.ceil(updates / (1.5 * wanted)), math.floor(updates / (0.5 * wanted))
 
     def cost(k):
         count = math.ceil(updates / k)
         return count * k - updates, abs(count - wanted)
 
-    best = min(range(max(least, 1), most + 1), key=cost)
+    best = min(range(least, most + 1), key=cost)
     return math.ceil(updates / best), best
 
 

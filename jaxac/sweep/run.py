@@ -73,6 +73,8 @@ def _finish(plan: Plan, directory: RunDirectory, progress: display.Reporter | No
             progress.noted(f"{problem}: its runs are computed again")
             directory.ledger.restart(batch, problem)
         local.run(plan, directory, progress)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(str(directory.path)) from error
     finally:
         directory.close()
     return load(directory.path)

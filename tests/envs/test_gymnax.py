@@ -1,0 +1,135 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxac.envs import Box, Discrete, loop
+from jaxac.envs.adapters import gymnax
+from jaxac.errors import RegistryError
+
+T, LIMIT = 100, 40
+original = pytest.importorskip("gymnax")
+
+
+def actions_for(space, *lead, seed=0):
+    rng = np.random.default_rng(seed)
+    if isinstance(space, Discrete):
+        return rng.integers(space.n, size=lead).astype(np.int32)
+    low, high = space.bounds
+    return rng.uniform(low, high, (*lead, *space.shape)).astype(np.float32)
+
+
+def run(env, params, actions, key):
+    """Loops [T, N] before each step, and the outcome of each step."""
+
+    def one(carried, step):
+        after, outcome = loop.step(step[0], env, params, carried, step[1])
+        return after, (carried, outcome)
+
+    first = loop.start(key, env, params, actions.shape[1])
+    return jax.lax.scan(one, first, (jax.random.split(key, len(actions)), actions))[1]
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1", "MountainCar-v0", "Acrobot-v1"])
+def test_every_step_is_that_of_gymnax_and_the_time_limit_truncates(name):
+    env, (theirs, params) = gymnax.make(name), original.make(name)
+    params = params.replace(max_steps_in_episode=LIMIT)
+    actions = actions_for(env.action_space, T, 2)
+    step = jax.vmap(theirs.step_env, (None, 0, 0, None))
+
+    def both(key):
+        before, outcome = run(env, params, actions, key)
+        each = before.env_state, actions
+        _, after = jax.lax.scan(lambda _, x: (None, step(key, *x, params)[:4]), None, each)
+        return before, outcome, after
+
+    before, outcome, (obs, state, reward, terminated) = jax.jit(both)(jax.random.key(0))
+    np.testing.assert_allclose(outcome.final_obs, obs, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outcome.reward, reward, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(outcome.terminated, terminated)
+
+    length = np.zeros(2, int)
+    for t in range(T):
+        length += 1
+        truncated = (length == LIMIT) & ~np.asarray(terminated[t])
+        np.testing.assert_array_equal(outcome.truncated[t], truncated)
+        length[np.asarray(outcome.done[t])] = 0
+    assert outcome.terminated.any() if name == "CartPole-v1" else outcome.truncated.any()
+
+    goes_on = ~np.asarray(outcome.done[:-1])
+    for ours, after in zip(jax.tree.leaves(before.env_state), jax.tree.leaves(state), strict=True):
+        np.testing.assert_allclose(ours[1:][goes_on], after[:-1][goes_on], rtol=1e-5, atol=1e-6)
+    fresh = before.env_state.time[1:][~goes_on], before.obs[1:][~goes_on]
+    assert (fresh[0] == 0).all() and len(np.unique(fresh[1], axis=0)) == len(fresh[1]) > 0
+
+
+def test_reset_is_that_of_gymnax():
+    env, (theirs, params) = gymnax.make("CartPole-v1"), original.make("CartPole-v1")
+    state, obs = env.reset(jax.random.key(3), env.params)
+    want_obs, want_state = theirs.reset_env(jax.random.key(3), params)
+    np.testing.assert_array_equal(obs, want_obs)
+    assert jax.tree.leaves(state) == jax.tree.leaves(want_state)
+
+
+def test_params_are_traced_so_that_gravity_is_a_lane():
+    env = gymnax.make("CartPole-v1")
+    gravity = jnp.array([5.0, 9.8, 15.0])
+    actions = actions_for(env.action_space, 12, 1)
+
+    def rollout(gravity):
+        return run(env, env.params.replace(gravity=gravity), actions, jax.random.key(0))[1]
+
+    rows = jax.jit(jax.vmap(rollout))(gravity)
+    assert all((rows.final_obs[i, -1] != rows.final_obs[j, -1]).any() for i, j in ((0, 1), (1, 2)))
+    alone = jax.jit(lambda: run(env, env.params, actions, jax.random.key(0))[1])()
+    np.testing.assert_allclose(rows.final_obs[1], alone.final_obs, rtol=1e-5, atol=1e-6)
+
+
+def test_spaces_are_those_of_gymnax():
+    cartpole, pendulum = gymnax.make("CartPole-v1"), gymnax.make("Pendulum-v1")
+    assert cartpole.action_space == Discrete(2)
+    low, high = cartpole.observation_space.bounds
+    np.testing.assert_allclose(high, [4.8, np.inf, 24 * 2 * np.pi / 360, np.inf], rtol=1e-6)
+    np.testing.assert_array_equal(low, -high)
+    assert pendulum.action_space == Box((1,), -2.0, 2.0)
+    assert pendulum.observation_space == Box((3,), (-1.0, -1.0, -8.0), (1.0, 1.0, 8.0))
+    assert str(cartpole.observation_space) == "Box(4, [-inf, inf])"
+    assert gymnax.make("Breakout-MinAtar").observation_space == Box((10, 10, 4), 0.0, 1.0)
+    assert cartpole.time_limit(cartpole.params) == 500
+
+
+@pytest.mark.parametrize("name", gymnax.ids())
+def test_every_environment_can_be_reset_and_stepped(name):
+    """Abstractly: shapes and dtypes are kept, so a rollout is one scan, and fit the space."""
+    env = gymnax.make(name)
+    actions = jnp.asarray(actions_for(env.action_space, 2))
+
+    def both(key):
+        first = loop.start(key, env, env.params, 2)
+        return first, *loop.step(key, env, env.params, first, actions)
+
+    first, after, outcome = jax.eval_shape(both, jax.random.key(0))
+    assert jax.tree.structure(first) == jax.tree.structure(after)
+    assert jax.tree.leaves(first) == jax.tree.leaves(after)
+    assert outcome.final_obs == first.obs
+    assert first.obs.shape == (2, *env.observation_space.shape)
+    assert outcome.reward.shape == outcome.terminated.shape == outcome.truncated.shape == (2,)
+    low, high = env.observation_space.bounds
+    assert low.shape == high.shape == env.observation_space.shape and (low <= high).all()
+    assert env.name == name
+    assert all(isinstance(x, int | float) or x.size for x in jax.tree.leaves(env.params))
+
+
+def test_ids_are_what_gymnax_registers_but_for_the_one_that_downloads():
+    assert set(original.registered_envs) - set(gymnax.ids()) == {"MNISTBandit-bsuite"}
+    assert "CartPole-v1" in gymnax.ids()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("CartPole-v0", "CartPole-v1"), ("breakout", "Breakout-MinAtar")]
+)
+def test_an_unknown_name_is_an_error_with_the_closest_ones(name, near):
+    with pytest.raises(RegistryError, match=f"no environment '{name}'; did you mean .*{near}"):
+        gymnax.make(name)
+    with pytest.raises(RegistryError):
+        gymnax.make("MNISTBandit-bsuite")

@@ -1,0 +1,171 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
+
+from jaxac.envs.contract import Box, Discrete
+from jaxac.errors import EnvError
+from jaxac.heads import Default, Squashed
+from jaxac.heads.categorical import Categorical
+from jaxac.heads.normal import Normal, TanhNormal
+
+LOGITS = jnp.array([[0.5, -1.0, 2.0], [0.0, 0.0, 0.0], [30.0, 0.0, -30.0]])
+MEAN, LOG_STD = np.array([[0.3, -2.0], [1.5, 0.0]]), np.array([[-0.7, 0.4], [0.1, -2.0]])
+OUT = jnp.asarray(np.concatenate([MEAN, LOG_STD], -1), jnp.float32)
+TWO = {"low": (-1.0, -1.0), "high": (1.0, 1.0), "shape": (2,)}
+
+
+def test_categorical_log_prob_and_entropy_equal_enumeration():
+    head = Categorical(3)
+    p = scipy.special.softmax(np.asarray(LOGITS, np.float64), axis=-1)
+    for a in range(3):
+        got = head.log_prob(LOGITS, jnp.full(3, a))
+        np.testing.assert_allclose(np.exp(got), p[:, a], rtol=1e-5)
+    np.testing.assert_allclose(head.entropy(LOGITS), scipy.stats.entropy(p, axis=-1), atol=1e-6)
+    np.testing.assert_allclose(head.entropy(LOGITS[1]), math.log(3), rtol=1e-6)
+    np.testing.assert_array_equal(head.mode(LOGITS), [2, 0, 0])
+    assert head.decode(a) == a
+
+
+def test_categorical_samples_follow_its_probabilities():
+    sample = jax.jit(jax.vmap(Categorical(3).sample, (0, None)))
+    actions = sample(jax.random.split(jax.random.key(0), 10_000), LOGITS[0])
+    counts = np.bincount(actions, minlength=3)
+    expected = scipy.special.softmax(np.asarray(LOGITS[0], np.float64)) * 10_000
+    assert scipy.stats.chisquare(counts, expected).pvalue > 0.01
+
+
+def test_one_key_gives_each_row_its_own_draw():
+    assert len(np.unique(Normal(**TWO).sample(jax.random.key(0), jnp.zeros((9, 4))))) == 18
+    assert len(np.unique(Categorical(4).sample(jax.random.key(0), jnp.zeros((64, 4))))) == 4
+
+
+def test_normal_log_prob_entropy_and_mode_equal_scipy():
+    head, action = Normal(**TWO), jnp.array([[0.0, 5.0], [-1.0, 0.2]])
+    law = scipy.stats.norm(MEAN, np.exp(LOG_STD))
+    np.testing.assert_allclose(head.log_prob(OUT, action), law.logpdf(action).sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(head.entropy(OUT), law.entropy().sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(head.mode(OUT), MEAN, rtol=1e-6)
+
+
+@pytest.mark.parametrize("head", [Normal(**TWO), TanhNormal(**TWO)], ids=lambda x: type(x).__name__)
+def test_gaussian_samples_follow_their_law(head):
+    keys = jax.random.split(jax.random.key(0), 5_000)
+    actions = np.asarray(jax.jit(jax.vmap(head.sample, (0, None)))(keys, OUT))
+    for i, j in np.ndindex(2, 2):
+        law = scipy.stats.norm(MEAN[i, j], np.exp(LOG_STD[i, j]))
+        assert scipy.stats.kstest(actions[:, i, j], law.cdf).pvalue > 0.01
+    correlation = np.corrcoef(actions.reshape(-1, 4).T) - np.eye(4)
+    assert abs(correlation).max() < 0.05
+
+
+@pytest.mark.parametrize(("mean", "log_std"), [(0.0, 0.0), (0.8, -1.0), (-1.5, 0.5)])
+def test_density_of_the_decoded_tanh_normal_integrates_to_one(mean, log_std):
+    """The environment's action x = 3 + 2 tanh(u) has the density exp(log_prob(u)) / 2 on [1, 5]."""
+    head = TanhNormal((1.0,), (5.0,), (1,))
+    u = np.linspace(-9.0, 9.0, 20_001)
+    x = 3.0 + 2.0 * np.tanh(u)
+    u = jnp.asarray(u[:, None], jnp.float32)
+    np.testing.assert_allclose(head.decode(u)[:, 0], x, atol=1e-5)
+    out = jnp.array([mean, log_std])
+    density = np.exp(np.asarray(head.log_prob(out, u), np.float64)) / 2.0
+    assert scipy.integrate.trapezoid(density, x) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("log_std", [-3.0, -1.0, 0.0, 1.0])
+@pytest.mark.parametrize("mean", [0.0, 1.0, -3.0])
+def test_tanh_normal_entropy_equals_integration(mean, log_std):
+    head = TanhNormal((-1.0,), (1.0,), (1,))
+    law = scipy.stats.norm(mean, math.exp(log_std))
+
+    def integrand(u):
+        return law.pdf(u) * (law.logpdf(u) - math.log(4.0) + 2.0 * np.logaddexp(u, -u))
+
+    # d tanh(u) / du = 4 / (e^u + e^-u)^2, which subtracts its logarithm from the density's
+    span = 12.0 * math.exp(log_std)
+    exact = -scipy.integrate.quad(integrand, mean - span, mean + span, limit=400)[0]
+    got = head.entropy(jnp.array([mean, log_std]))
+    assert got == pytest.approx(exact, abs=2e-3)
+
+
+def test_tanh_normal_entropy_equals_monte_carlo():
+    head = TanhNormal(**TWO)
+    keys = jax.random.split(jax.random.key(0), 40_000)
+    surprise = jax.jit(jax.vmap(lambda key: -head.log_prob(OUT, head.sample(key, OUT))))(keys)
+    error = surprise.std(0) / math.sqrt(len(keys))
+    assert error.max() < 0.02
+    np.testing.assert_array_less(abs(surprise.mean(0) - head.entropy(OUT)), 4.0 * error)
+
+
+def test_tanh_normal_stays_finite_far_from_the_middle():
+    head = TanhNormal((-1.0,), (1.0,), (1,))
+    u = jnp.array([[-60.0], [60.0]])
+    value, slope = jax.vmap(jax.value_and_grad(head.log_prob, 1), (None, 0))(jnp.zeros(2), u)
+    assert jnp.isfinite(value).all() and jnp.isfinite(slope).all()
+    np.testing.assert_allclose(head.decode(u), [[-1.0], [1.0]])
+
+
+SHAPES = [(), (1,), (2, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("policy", [Default(), Squashed()], ids=lambda x: type(x).__name__)
+def test_decode_maps_into_the_bounds_and_has_the_shape_of_the_space(policy, shape):
+    low = np.linspace(-3.0, -2.0, math.prod(shape)).astype(np.float32)
+    high = np.linspace(1.0, 4.0, math.prod(shape)).astype(np.float32)
+    head = policy(Box(shape, tuple(map(float, low)), tuple(map(float, high))))
+
+    @jax.jit
+    def run(key, features):
+        layer = head.layer()
+        out = layer.apply(layer.init(key, features), features)
+        action = head.sample(key, out) * 10.0
+        rest = head.log_prob(out, action), head.entropy(out)
+        return out, head.decode(action), head.decode(0.0 * action), *rest
+
+    out, env_action, middle, log_prob, entropy = run(jax.random.key(0), jnp.ones((5, 7)))
+    assert out.shape == (5, 2 * low.size) and env_action.shape == middle.shape == (5, *shape)
+    assert log_prob.shape == entropy.shape == (5,)
+    flat = np.asarray(env_action).reshape(5, -1)
+    assert (flat >= low).all() and (flat <= high).all() and flat.std() > 0.5
+    want = np.tile(0.5 * (low + high), (5, 1))
+    np.testing.assert_allclose(middle.reshape(5, -1), want, rtol=1e-6)
+
+
+def test_normal_decodes_one_to_the_bound_and_clips_beyond():
+    head = Default()(Box((2,), (-2.0, 0.0), (2.0, 10.0)))
+    got = head.decode(jnp.array([[1.0, -1.0], [0.5, 0.5], [3.0, -9.0]]))
+    np.testing.assert_allclose(got, [[2.0, 0.0], [1.0, 7.5], [2.0, 0.0]])
+
+
+def test_unbounded_dimensions_keep_their_units_and_half_bounded_ones_are_clipped():
+    inf = math.inf
+    head = Default()(Box((4,), (-inf, 0.0, -1.0, -inf), (inf, inf, 3.0, 5.0)))
+    got = head.decode(jnp.array([[7.0, -4.0, 0.0, 7.0], [-7.0, 4.0, 1.0, -7.0]]))
+    np.testing.assert_array_equal(got, [[7.0, 0.0, 1.0, 5.0], [-7.0, 4.0, 3.0, -7.0]])
+
+
+def test_initial_layer_has_the_given_log_std_traced_and_a_small_mean():
+    def out(log_std):
+        head = Default(log_std=log_std)(Box((3,), -1.0, 1.0))
+        params = head.layer().init(jax.random.key(0), jnp.zeros(8))
+        return head.layer().apply(params, jnp.ones((2, 8)))
+
+    rows = jax.jit(jax.vmap(out))(jnp.array([0.0, -1.5]))
+    assert (rows[0, :, 3:] == 0.0).all() and (rows[1, :, 3:] == -1.5).all()
+    assert 0.0 < abs(rows[..., :3]).max() < 0.05
+
+
+def test_default_is_categorical_for_discrete():
+    assert Default(scale=0.5)(Discrete(7)) == Categorical(7, 0.5)
+
+
+@pytest.mark.parametrize("space", [Discrete(2), Box((2,), -1.0), Box((2,), (-1.0, -math.inf), 1.0)])
+def test_squashed_refuses_what_has_no_finite_bounds(space):
+    with pytest.raises(EnvError, match="needs a bounded Box of actions.*use Default"):
+        Squashed()(space)

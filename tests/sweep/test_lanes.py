@@ -1,0 +1,78 @@
+"""The sweep's central promise, on the real thing: one trace, and a lane is the solo run."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from jaxac.sweep import lanes, spec
+from jaxac.sweep.plan import make_plan
+
+SWEEP = spec.Sweep(
+    algorithm="ppo",
+    env="CartPole-v1",
+    total_steps=1024,
+    evaluations=2,
+    seeds=8,
+    sampler="grid",
+    lanes=64,
+    fixed={"num_envs": 8, "num_steps": 32, "net.hidden": [16]},
+    space={"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True, "num": 8}},
+)
+SOLO = (0, 19, 63)  # learning rates 1, 3 and 8, seeds 0, 3 and 7
+
+
+@pytest.fixture(scope="module")
+def swept():
+    plan = make_plan(SWEEP)
+    program = lanes.compile_group(plan, plan.groups[0])
+    return plan, program, finish(plan, program)
+
+
+def finish(plan, program):
+    (batch,) = plan.batches
+    states = lanes.begin(plan, batch, program)
+    for _ in range(plan.groups[0].num_chunks):
+        states, metrics = program.advance(states)
+    return jax.device_get((states.params, metrics))
+
+
+def test_64_lanes_of_seeds_and_learning_rates_compile_once(swept):
+    plan, program, _ = swept
+    assert plan.groups[0].width == 64 and len(plan.batches) == len(plan.groups) == 1
+    assert program.traces == 1
+
+
+def test_a_lane_equals_the_solo_run(swept):
+    """Equal to rounding: XLA's CPU code sums a matrix product of another shape in another order.
+
+    Measured on 4 updates: widths 2, 16 and 64 differ by at most 1e-7 in any parameter, width 1 by
+    2e-6. The bound leaves a decade; a wrong key or neighbour shows at 1e-2.
+    """
+    plan, _, (params, metrics) = swept
+    one = dataclasses.replace(SWEEP, seeds=1, lanes=1, space={}, sampler="sobol")
+    program = None
+    for run in SOLO:
+        config, seed = divmod(run, 8)
+        rate = plan.configs[config].hp.learning_rate
+        solo = make_plan(
+            dataclasses.replace(one, seeds=[seed], fixed={**SWEEP.fixed, "learning_rate": rate})
+        )
+        program = program or lanes.compile_group(solo, solo.groups[0])
+        solo_params, solo_metrics = finish(solo, program)
+        for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(solo_params), strict=True):
+            np.testing.assert_allclose(a[run], b[0], atol=2e-5)
+        assert metrics["eval_return"][run] == solo_metrics["eval_return"][0]
+
+
+def test_lanes_differ_where_their_configuration_does(swept):
+    _, _, (params, _) = swept
+    flat = np.concatenate([x.reshape(64, -1) for x in jax.tree.leaves(params)], axis=1)
+    assert len(np.unique(flat, axis=0)) == 64
+
+
+def test_no_lane_program_calls_lapack(swept):
+    _, program, _ = swept
+    for compiled in (program.start, program.advance):
+        assert "lapack" not in compiled.as_text().lower()

@@ -1,0 +1,148 @@
+import pytest
+
+import jaxac
+from jaxac.errors import ConfigError, JaxacError, SweepError
+from jaxac.fields import LogUniform
+from jaxac.sweep import spec
+
+WORDS = {
+    "algorithm": "ppo",
+    "env": "CartPole-v1",
+    "total_steps": 1000,
+    "seeds": 2,
+    "configs": 4,
+    "fixed": {"num_envs": 8},
+    "space": {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}},
+}
+TOML = """
+algorithm = "ppo"
+env = "CartPole-v1"
+total_steps = 1_000
+seeds = 2
+configs = 4
+[space]
+learning_rate = {low = 1e-4, high = 1e-2, log = true}
+[fixed]
+num_envs = 8
+"""
+
+
+def rows(**changes):
+    sweep = spec.from_words({**WORDS, **changes}, "test")
+    return spec.configs(sweep, jaxac.make_env("CartPole-v1").params)
+
+
+def test_the_same_sweep_from_toml_and_python_has_the_same_hash(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(TOML)
+    python = jaxac.Sweep(
+        algorithm="ppo",
+        env="CartPole-v1",
+        total_steps=1000,
+        seeds=[0, 1],
+        configs=4,
+        fixed={"num_envs": 8},
+        space={"learning_rate": LogUniform(1e-4, 1e-2)},
+    )
+    assert spec.from_toml(file).hash == python.hash
+    assert spec.from_toml(file).name == "mine"
+
+
+def test_the_hash_counts_what_changes_results_and_nothing_else():
+    base = spec.from_words(WORDS, "test")
+    for word, value in {"name": "x", "lanes": 3}.items():
+        assert spec.from_words({**WORDS, word: value}, "test").hash == base.hash
+    for word, value in {"seeds": 3, "total_steps": 2000, "sampler_seed": 1, "tuned": True}.items():
+        assert spec.from_words({**WORDS, word: value}, "test").hash != base.hash
+
+
+def test_configurations_carry_fixed_and_swept_values():
+    found = rows()
+    assert len(found) == 4
+    for row in found:
+        assert row.hp.num_envs == 8 and row.hp.total_steps == 1000
+        assert row.hp.learning_rate == row.swept["learning_rate"]
+
+
+def test_operators_and_schedules_are_swept_too():
+    found = rows(
+        configs=None,
+        sampler="grid",
+        space={
+            "credit": ["GAE", {"op": "NStep", "n": 3}],
+            "learning_rate": {"choices": [1e-3, {"op": "Linear", "start": 1e-3}]},
+        },
+    )
+    assert [type(r.hp.credit).__name__ for r in found] == ["GAE", "GAE", "NStep", "NStep"]
+    assert [type(r.hp.learning_rate).__name__ for r in found] == ["float", "Linear"] * 2
+
+
+def test_tuned_starts_from_the_shipped_settings_and_fixed_wins():
+    settings = jaxac.registry.tuned("ppo", "CartPole-v1")
+    assert settings and settings["num_envs"] != 8
+    (row,) = rows(tuned=True, configs=1, space={})
+    assert row.hp.num_envs == 8 and row.hp.num_steps == settings["num_steps"]
+
+
+def test_env_params_are_constants_or_axes():
+    found = rows(env_params={"gravity": {"low": 5.0, "high": 15.0}, "length": 1})
+    assert all(r.env_params.length == 1.0 for r in found)
+    assert len({r.env_params.gravity for r in found}) == 4
+    assert all(r.env_params.gravity == r.swept["env.gravity"] for r in found)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"total_step": 5}, "did you mean total_steps"),
+        ({"total_steps": 0}, "total_steps: 0 is not a whole number of at least 1"),
+        ({"total_steps": "many"}, "total_steps"),
+        ({"seeds": [1, 1]}, "names a seed twice"),
+        ({"seeds": -1}, "seeds"),
+        ({"seeds": [2**32]}, "2^32"),
+        ({"sampler": "sobel"}, "did you mean sobol"),
+        ({"fixed": 3}, "[fixed] is not a table"),
+        ({"fixed": {"learning_rate": 1e-3}}, "both in [fixed] and in [space]"),
+        ({"space": {}}, "they would be equal"),
+        ({"sampler": "grid"}, "this grid has 5 points"),
+        ({"space": {"gamma": {"low": 0.1, "high": 0.2, "num": 3}}}, "num belongs to a grid"),
+        ({"configs": 600_000, "seeds": 2}, "more than the 1,000,000"),
+        ({"env_params": {"gravitas": 3.0}}, "did you mean gravity"),
+        ({"fixed": {"surrogate.low": 1.5}}, "surrogate.low: 1.5 is outside the valid range [0, 1]"),
+        ({"fixed": {"surogate.low": 0.1}}, "did you mean surrogate"),
+        ({"fixed": {"num_envs": 2.5}}, "num_envs"),
+        ({"space": {"credit.lam": {"low": 0.5, "high": 1.5}}}, "credit.lam"),
+        ({"space": {"learnin_rate": {"low": 0.5, "high": 1.5}}}, "did you mean learning_rate"),
+        ({"algorithm": "pppo"}, "did you mean ppo"),
+    ],
+)
+def test_a_wrong_sweep_is_refused_with_the_mend(change, words):
+    with pytest.raises(JaxacError) as caught:
+        rows(**change)
+    assert words in str(caught.value)
+
+
+def test_a_missing_word_and_an_unreadable_file_are_named(tmp_path):
+    with pytest.raises(SweepError, match="'env' is missing"):
+        spec.from_words({"algorithm": "ppo"}, "x.toml")
+    with pytest.raises(SweepError, match=r"cannot read the sweep file nothing\.toml"):
+        spec.from_toml("nothing.toml")
+    bad = tmp_path / "bad.toml"
+    bad.write_text("algorithm = ")
+    with pytest.raises(SweepError, match="not valid TOML"):
+        spec.from_toml(bad)
+    bad.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SweepError, match="not UTF-8"):
+        spec.from_toml(bad)
+
+
+def test_the_whole_space_is_checked_before_anything_runs():
+    with pytest.raises(ConfigError, match="num_epochs"):
+        rows(configs=None, sampler="grid", space={"num_epochs": [1, 2, 0]})
+
+
+def test_the_shipped_quickstart_is_what_the_readme_says():
+    sweep = spec.from_toml("quickstart")
+    found = spec.configs(sweep, jaxac.make_env("CartPole-v1").params)
+    assert (len(found), len(sweep.seed_list), sweep.total_steps) == (16, 4, 100_000)
+    assert set(sweep.space) == {"learning_rate", "entropy_coef", "credit.lam", "net.hidden"}
