@@ -13,7 +13,7 @@ import json
 import sys
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -123,14 +123,18 @@ def _operator(f: dataclasses.Field, value: str | Mapping, path: str) -> Any:
     if not isinstance(name, str):
         raise ConfigError(path, 'an operator is a table such as {op = "GAE", lam = 0.9}')
     choices = operators(f)
-    if ":" in name:
-        module, _, attribute = name.partition(":")
-        found = getattr(sys.modules.get(module), attribute, None)
-    else:
-        found = choices.get(name)
+    found = _imported(name, path) if ":" in name else choices.get(name)
     if not _is_operator(found, _role(f)):
         raise ConfigError(path, f"there is no operator {name!r}{closest(name, choices)}")
     return configure(found(), table, path + ".")
+
+
+def _imported(name: str, path: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute, None)
+    except ImportError as error:
+        raise ConfigError(path, f"cannot import {module} for operator {name!r}: {error}") from error
 
 
 def operators(f: dataclasses.Field) -> dict[str, type]:
@@ -162,7 +166,7 @@ def _namespace(module: str) -> dict[str, Any]:
     return vars(sys.modules[module]) if module in sys.modules else {}
 
 
-def _is_operator(cls: Any, role: Any) -> bool:
+def _is_operator(cls: Any, role: Any) -> TypeGuard[type]:
     return (
         isinstance(cls, type)
         and is_frozen_class(cls)
@@ -225,23 +229,32 @@ def _as_declared(f: dataclasses.Field, value: Any) -> Any:
 def from_json(data: Any, like: Any) -> Any:
     """The configuration that `to_json` wrote. `like` is any instance of the expected class.
 
-    Loads no code: every class must be imported already. Raises `ConfigError`.
+    Loads no code but jaxac's own: any other class must be imported already. Raises `ConfigError`.
     """
     op = data.get("op") if isinstance(data, Mapping) else data
     if op != f"{type(like).__module__}:{type(like).__qualname__}":
         raise ConfigError("op", f"expected a {type(like).__name__}, got {op!r}")
-    own = {k: _numbers(v) for k, v in data.items() if k != "op"}
-    return configure(like, own)
+    _refuse_unimported(data)
+    return configure(like, {k: numbers(v) for k, v in data.items() if k != "op"})
 
 
-def _numbers(value: Any) -> Any:
-    """Undo the spelling of infinities, which JSON lacks."""
+def _refuse_unimported(data: Any) -> None:
+    if isinstance(data, Mapping):
+        module, colon, _ = str(data.get("op", "")).partition(":")
+        if colon and not module.startswith("jaxac.") and module not in sys.modules:
+            raise ConfigError("op", f"there is no operator {data['op']!r} in an imported module")
+    for value in data.values() if isinstance(data, Mapping) else ():
+        _refuse_unimported(value)
+
+
+def numbers(value: Any) -> Any:
+    """JSON data with infinities, which JSON lacks and `to_json` spells, as numbers again."""
     if isinstance(value, str):
         return float(value) if value in ("inf", "-inf", "nan") else value
     if isinstance(value, list):
-        return [_numbers(x) for x in value]
+        return [numbers(x) for x in value]
     if isinstance(value, dict):
-        return {k: _numbers(v) for k, v in value.items()}
+        return {k: numbers(v) for k, v in value.items()}
     return value
 
 

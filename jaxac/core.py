@@ -119,7 +119,7 @@ def check_range(f: dataclasses.Field, value: Any, path: str) -> None:
         return
     for leaf in jax.tree.leaves(value):
         numbers = np.ravel(leaf) if isinstance(leaf, int | float | np.ndarray | np.generic) else ()
-        bad = [x for x in numbers if x not in within]
+        bad = [x for x in map(float, numbers) if x not in within]
         if bad:
             raise ConfigError(
                 path, f"{bad[0]:g} is outside the valid range {within}; {meta(f).doc}"

@@ -33,7 +33,7 @@ class Interval:
     def __contains__(self, x: float) -> bool:
         above = x >= self.low if self.closed_low else x > self.low
         below = x <= self.high if self.closed_high else x < self.high
-        return above and below
+        return bool(above and below)
 
     def __str__(self) -> str:
         left, right = "[" if self.closed_low else "(", "]" if self.closed_high else ")"

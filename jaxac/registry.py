@@ -90,11 +90,11 @@ def tuned(key: str, env_name: str) -> dict[str, Any] | None:
 
 
 def env_ids() -> Iterator[tuple[str, str]]:
-    """`(suite, name)` of every environment that can be made by name."""
+    """`(suite, name)` of every environment that can be made by name; no suite, if installed."""
     for suite, module in SUITES.items():
         yield from ((suite, name) for name in importlib.import_module(module).ids())
     for point in importlib.metadata.entry_points(group="jaxac.environments"):
-        yield point.dist.name if point.dist else "installed", point.name
+        yield "", point.name
 
 
 def make_env(name: str) -> "Env":
@@ -126,7 +126,10 @@ def _env(name: str) -> "Env":
     from jaxac.envs.contract import Env
 
     found = _attribute(name)
-    env = found() if callable(found) else found
+    try:
+        env = found() if callable(found) else found
+    except TypeError as error:
+        raise RegistryError(f"{name} must take no arguments: {error}") from error
     if not isinstance(env, Env):
         raise RegistryError(f"{name} gives a {type(env).__name__}, not a jaxac.envs.Env")
     return env

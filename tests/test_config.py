@@ -149,9 +149,9 @@ def test_an_operator_is_given_as_itself_by_name_or_as_a_table():
         want = Clip() if given == {"op": "jaxac.ops.surrogate:Clip"} else Clip(low=0.3)
         assert configure(PPO(), {"surrogate": given}).surrogate == want
     assert configure(PPO(), {"surrogate": "Ratio"}).surrogate == Ratio()
-    assert configure(PPO(), {"norm": {"op": "Norm", "obs": {"op": "Standard", "clip": 5}}}).norm == (
-        Norm(obs=Standard(clip=5.0))
-    )
+    assert configure(
+        PPO(), {"norm": {"op": "Norm", "obs": {"op": "Standard", "clip": 5}}}
+    ).norm == (Norm(obs=Standard(clip=5.0)))
     table = {"op": "TwoTrunks", "actor.hidden": [3], "critic.activation": "ReLU"}
     assert configure(PPO(), {"net": table}).net == TwoTrunks(MLP((3,)), MLP(activation=ReLU()))
 

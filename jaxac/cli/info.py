@@ -51,10 +51,10 @@ def envs(options: argparse.Namespace, flags: list[str]) -> int:
         return 0
     found = list(registry.env_ids())
     if options.json:
-        print(json.dumps([f"{suite}/{name}" for suite, name in found]))
+        print(json.dumps([f"{suite}/{name}".lstrip("/") for suite, name in found]))
         return 0
     for suite, name in found:
-        print(f"{suite}/{name}")
+        print(f"{suite}/{name}".lstrip("/"))
     return 0
 
 

@@ -4,8 +4,9 @@ import argparse
 import dataclasses
 import json
 import math
+import shlex
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,7 @@ def next_commands(results: Results, best: int) -> list[str]:
     words = [f"--env {sweep['env']}", f"--total-steps {sweep['total_steps']}"]
     changes = {**sweep["fixed"], **results.manifest["configs"][best]["swept"]}
     changes |= {f"env.{k}": v for k, v in sweep["env_params"].items() if f"env.{k}" not in changes}
-    for name, value in changes.items():
-        if not isinstance(value, dict):
-            text = tables.format_value(value).replace(" ", "")
-            words.append(f"--{name.replace('_', '-')} {text}")
+    words += [w for name, value in changes.items() for w in _flag_words(name, value)]
     plain = "" if sweep["tuned"] else " --plain"
     fresh = max(sweep["seeds"]) + 1
     return [
@@ -117,6 +115,18 @@ def next_commands(results: Results, best: int) -> list[str]:
         f"jaxac table {results.path} --format latex --top 5",
         f"python -c \"import jaxac; print(jaxac.load('{results.path}').frame())\"",
     ]
+
+
+def _flag_words(name: str, value: Any) -> Iterator[str]:
+    """A value as the flags that set it: an operator by its name, then its fields."""
+    own = {}
+    if isinstance(value, dict):
+        own = {f"{name}.{k}": v for k, v in value.items() if k != "op"}
+        value = value["op"]
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    yield f"--{name.replace('_', '-')} {shlex.quote(text)}"
+    for field_name, field_value in own.items():
+        yield from _flag_words(field_name, field_value)
 
 
 def plan(p: Plan) -> str:
@@ -179,9 +189,8 @@ def algorithm(key: str, as_json: bool) -> str:
         textwrap.fill(d, 98, initial_indent="  - ", subsequent_indent="    ")
         for d in record.deviations
     )
-    row = f", papers.tsv {record.row}" if record.row else ""
     return (
-        f"{key}: {record.summary}\n{paper.authors}, {paper.year}: {paper.title} ({paper.id}{row})\n"
+        f"{key}: {record.summary}\n{paper.authors}, {paper.year}: {paper.title} ({paper.id})\n"
         f"actions: {' or '.join(record.actions)}\nknown deviations:\n{notes}\n\n"
         f"{_columns(head)}\n\n"
         "traced: a sweep runs all its values in one program; static: each value is a program"

@@ -44,13 +44,14 @@ def train(options: argparse.Namespace, flags: list[str]) -> int:
 
     fixed, env_params = flag_words.parse(flags)
     settings = None if options.plain else registry.tuned(options.algorithm, options.env)
-    steps = options.total_steps or (settings or {}).get("total_steps", DEFAULT_STEPS)
-    registry.record(options.algorithm)
+    steps = options.total_steps
+    if steps is None:
+        steps = (settings or {}).get("total_steps", DEFAULT_STEPS)
     sweep = Sweep(
         algorithm=options.algorithm,
         env=options.env,
         total_steps=steps,
-        seeds=list(range(options.seed, options.seed + options.seeds)) or 0,
+        seeds=list(range(options.seed, options.seed + options.seeds)) or options.seeds,
         evaluations=options.evaluations,
         tuned=settings is not None,
         lanes=options.lanes,

@@ -4,9 +4,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from jaxac.core import Int, Key, frozen
+from jaxac.core import Key, frozen
 from jaxac.envs.contract import Env
 
 
@@ -16,23 +16,26 @@ class EnvLoop:
 
     env_state: Any
     obs: Any
-    elapsed: Int  # steps taken in the current episode
+    elapsed: Int[Array, " N"]  # steps taken in the current episode
     episode_return: Float[Array, " N"]  # undiscounted reward collected in it
 
 
 @frozen
 class Outcome:
-    """One step of N environments, with episode ends told apart; every leaf is [N, ...]."""
+    """One step of N environments, with episode ends told apart; every leaf is [N, ...].
 
-    reward: Float[Array, " N"]
-    terminated: Bool[Array, " N"]
-    truncated: Bool[Array, " N"]  # never together with `terminated`
+    A rollout's are stacked, [T, N, ...].
+    """
+
+    reward: Float[Array, "*batch"]
+    terminated: Bool[Array, "*batch"]
+    truncated: Bool[Array, "*batch"]  # never together with `terminated`
     final_obs: Any  # the true next observation, before any reset
-    episode_return: Float[Array, " N"]  # of the episode so far, this step included
-    episode_length: Int  # [N]
+    episode_return: Float[Array, "*batch"]  # of the episode so far, this step included
+    episode_length: Int[Array, "*batch"]
 
     @property
-    def done(self) -> Bool[Array, " N"]:
+    def done(self) -> Bool[Array, "*batch"]:
         """Whether the episode ended with this step, for either reason."""
         return self.terminated | self.truncated
 

@@ -72,7 +72,8 @@ class TanhNormal:
     """A Gaussian squashed by tanh into the range; its actions are kept before the squashing.
 
     Source: Haarnoja et al. 2018, arXiv:1801.01290, appendix C. The entropy adds the mean of the
-    squashing's log-slope by Gauss-Hermite quadrature, exact to 2e-3 nats for log_std <= 1 (0.1 at 2).
+    squashing's log-slope by Gauss-Hermite quadrature, exact to 2e-3 nats for log_std <= 1 and to
+    0.1 at 2.
     """
 
     low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension, finite")

@@ -24,7 +24,7 @@ class Network(NamedTuple):
     init: Callable[[Any, Array], Params]
     """`init(key, obs) -> params` for obs [N, ...]"""
     start: Callable[[int], Any]
-    """`start(num_envs) -> carry`: the memory before an episode, [N, ...]"""
+    """`start(num_envs) -> carry`: the memory before an episode, zeros [N, ...]"""
     step: Callable[[Params, Any, Array], tuple[Array, Array, Any]]
     """`step(params, carry, obs) -> out, value, carry` for obs [..., *obs_shape]"""
     scan: Callable[[Params, Any, Array, Array], tuple[Array, Array, Any]]

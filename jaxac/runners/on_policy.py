@@ -25,12 +25,12 @@ class Loop:
 
 @frozen
 class Trajectory:
-    """[T, N, ...]. `final_obs` is the true next observation, before any auto-reset."""
+    """[T, N, ...], or one row [N, ...] of it. `final_obs` is from before any auto-reset."""
 
     obs: Any
     action: Any
-    log_prob: Float[Array, "T N"]
-    reset: Bool[Array, "T N"]  # the memory restarts before this step
+    log_prob: Float[Array, "*batch"]
+    reset: Bool[Array, "*batch"]  # the memory restarts before this step
     outcome: env_loop.Outcome
 
     @property

@@ -14,7 +14,7 @@ from jaxac.envs.contract import Env
 from jaxac.sweep import spec
 from jaxac.sweep.spec import Config, Sweep
 
-CPU_LANES = 16  # widest lane batch on a CPU: wider gains nothing there (docs/performance.md)
+CPU_LANES = 16  # widest lane batch on a CPU: wider gains nothing there
 ACCELERATOR_LANES = 1024
 
 

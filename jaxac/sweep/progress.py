@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from jaxac.report import stats
 from jaxac.sweep.plan import Batch, Group, Plan
 
 
@@ -105,13 +106,13 @@ class Tally:
         return self.fresh_steps / self.training_seconds if self.training_seconds else 0.0
 
     def best(self) -> tuple[int, float] | None:
-        """The configuration with the highest mean of its runs' latest returns."""
+        """The configuration with the highest interquartile mean of its runs' latest returns."""
         by_config: dict[int, list[float]] = {}
         seeds = len(self.plan.sweep.seed_list)
         for run, score in self.scores.items():
             by_config.setdefault(run // seeds, []).append(score)
-        means = {c: float(np.mean(x)) for c, x in by_config.items()}
-        return max(means.items(), key=lambda item: item[1]) if means else None
+        scores = {c: float(stats.iqm(x)) for c, x in by_config.items()}
+        return max(scores.items(), key=lambda item: item[1]) if scores else None
 
     def words(self) -> str:
         """One line: runs, rate, time left, best."""
@@ -185,6 +186,8 @@ class Plain:
     def advanced(self, batch, chunks_done, metrics):
         self.tally.advanced(batch, chunks_done, metrics)
         now = time.monotonic()
+        if metrics is None:
+            return
         if now - self.last >= self.interval or self.tally.runs_done == self.tally.plan.num_runs:
             self.last = now
             share = 100.0 * self.tally.total / self.tally.plan.env_steps

@@ -30,8 +30,8 @@ def run(
     """Run a sweep to its end and return its results.
 
     `out` is the run directory, `runs/<name>-<time>` by default. If it holds this very sweep
-    already, the sweep goes on where it stopped. Raises a `JaxacError` for anything wrong with the sweep, or
-    if `out` holds something else.
+    already, the sweep goes on where it stopped. Raises a `JaxacError` for anything wrong with the
+    sweep, or if `out` holds something else.
     """
     plan = make_plan(sweep)
     path = Path(out) if out is not None else default_directory(sweep)
@@ -60,7 +60,7 @@ def resume(path: str | Path, progress: display.Reporter | None = None) -> Result
     """
     path = Path(path)
     held = rundir.read_manifest(path)
-    sweep = from_words(held["sweep"], str(path / rundir.MANIFEST))
+    sweep = from_words(config.numbers(held["sweep"]), str(path / rundir.MANIFEST))
     plan = make_plan(sweep)
     _check_same_plan(held, manifest(plan), path)
     return _finish(plan, RunDirectory.open(path, writing=True), progress)

@@ -64,11 +64,13 @@ SAMPLERS: dict[str, Callable[[Axes, int, int], list[Point]]] = {"random": unifor
 
 
 def axis_words(axis: Any) -> Any:
-    """An axis given as a search range, in the words of a sweep file; anything else as it is."""
+    """An axis in the shortest words of a sweep file; anything that is none as it is."""
     if isinstance(axis, Choice):
         return {"choices": list(axis.values)}
     if isinstance(axis, Uniform | LogUniform):
-        return {"low": axis.low, "high": axis.high, "log": isinstance(axis, LogUniform)}
+        axis = {"low": axis.low, "high": axis.high, "log": isinstance(axis, LogUniform)}
+    if isinstance(axis, Mapping) and axis.get("log") is False:
+        return {k: v for k, v in axis.items() if k != "log"}
     return axis
 
 
@@ -80,23 +82,21 @@ def parse_axis(path: str, data: Any, default: Search | None) -> Search | GridAxi
     """
     if data == "default":
         if default is None:
-            raise SweepError(
-                f"space.{path}: this field declares no search range; give low and high"
-            )
+            raise SweepError(f"{path}: this field declares no search range; give low and high")
         return default
     if isinstance(data, list | tuple):
         data = {"choices": data}
     if not isinstance(data, Mapping):
         raise SweepError(
-            f"space.{path}: {data!r} is not an axis; write {{low = 1e-4, high = 1e-2, log = true}} "
+            f"{path}: {data!r} is not an axis; write {{low = 1e-4, high = 1e-2, log = true}} "
             "or {choices = [...]}"
         )
     unknown = set(data) - {"low", "high", "log", "num", "choices"}
     if unknown:
-        raise SweepError(f"space.{path}: unknown word {min(unknown)!r}")
+        raise SweepError(f"{path}: unknown word {min(unknown)!r}")
     if "choices" in data:
         if len(data) > 1 or not isinstance(data["choices"], list | tuple) or not data["choices"]:
-            raise SweepError(f"space.{path}: choices is a list that is not empty, and stands alone")
+            raise SweepError(f"{path}: choices is a list that is not empty, and stands alone")
         return Choice(tuple(data["choices"]))
     return _parse_range(path, data)
 
@@ -104,22 +104,22 @@ def parse_axis(path: str, data: Any, default: Search | None) -> Search | GridAxi
 def _parse_range(path: str, data: Mapping[str, Any]) -> Search | GridAxis:
     low, high = (_finite(path, name, data.get(name)) for name in ("low", "high"))
     if not low < high:
-        raise SweepError(f"space.{path}: low = {low:g} is not below high = {high:g}")
+        raise SweepError(f"{path}: low = {low:g} is not below high = {high:g}")
     log = data.get("log", False)
     if not isinstance(log, bool):
-        raise SweepError(f"space.{path}.log: {log!r} is not true or false")
+        raise SweepError(f"{path}.log: {log!r} is not true or false")
     if log and low <= 0:
-        raise SweepError(f"space.{path}: a log axis needs low > 0, got {low:g}")
+        raise SweepError(f"{path}: a log axis needs low > 0, got {low:g}")
     search = LogUniform(low, high) if log else Uniform(low, high)
     if "num" not in data:
         return search
     num = data["num"]
     if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-        raise SweepError(f"space.{path}.num: {num!r} is not a positive whole number")
+        raise SweepError(f"{path}.num: {num!r} is not a positive whole number")
     return GridAxis(search, num)
 
 
 def _finite(path: str, name: str, x: Any) -> float:
     if isinstance(x, bool) or not isinstance(x, int | float) or not np.isfinite(x):
-        raise SweepError(f"space.{path}.{name}: {x!r} is not a finite number")
+        raise SweepError(f"{path}.{name}: {x!r} is not a finite number")
     return x

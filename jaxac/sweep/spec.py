@@ -19,7 +19,8 @@ class Sweep:
     """A table of runs, in the words of a sweep file.
 
     `seeds` is a count (0 .. seeds - 1) or a list; `fixed` and `space` map dotted hyper-parameter
-    names to values and axes, `env_params` names of environment params to either. `tuned` starts
+    names to values and axes, `env_params` names of environment params to either. The order of names
+    does not matter: they are taken in alphabetical order. `tuned` starts
     from the settings that ship for the environment instead of the plain defaults. Raises
     `SweepError` or `ConfigError` for anything unknown, out of range or contradictory.
     """
@@ -54,13 +55,18 @@ class Sweep:
         if self.sampler not in (*spaces.SAMPLERS, "grid"):
             near = closest(self.sampler, (*spaces.SAMPLERS, "grid"))
             raise SweepError(f"sampler: there is no {self.sampler!r}{near}")
+        for path in ("num_updates", "total_steps"):
+            if path in self.fixed or path in self.space:
+                raise SweepError(
+                    f"{path}: a sweep sets it itself, from total_steps and evaluations"
+                )
         twice = sorted(set(self.fixed) & set(self.space))
         if twice:
             raise SweepError(f"{twice[0]} is both in [fixed] and in [space]; keep one")
         object.__setattr__(self, "seeds", _seeds(self.seeds))
-        for word in ("space", "env_params"):
-            words = {k: spaces.axis_words(v) for k, v in getattr(self, word).items()}
-            object.__setattr__(self, word, words)
+        for word in ("fixed", "space", "env_params"):
+            table = {k: spaces.axis_words(v) for k, v in sorted(getattr(self, word).items())}
+            object.__setattr__(self, word, table)
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -144,13 +150,13 @@ def configs(sweep: Sweep, env_params: Any) -> list[Config]:
     axes: dict[str, Any] = {}
     for path, data in sweep.space.items():
         info = declared.get(path)
-        axes[path] = spaces.parse_axis(path, data, info.meta.search if info else None)
+        axes[path] = spaces.parse_axis(f"space.{path}", data, info.meta.search if info else None)
     constants = {}
     for name, data in sweep.env_params.items():
         if isinstance(data, int | float):
             constants[name] = data
         else:
-            axes[f"env.{name}"] = spaces.parse_axis(f"env.{name}", data, None)
+            axes[f"env.{name}"] = spaces.parse_axis(f"env_params.{name}", data, None)
     points = _sample(sweep, axes)
     if len(points) * len(sweep.seed_list) > MAX_RUNS:
         runs = len(points) * len(sweep.seed_list)
@@ -176,15 +182,16 @@ def set_env_params(params: Any, changes: Mapping[str, float]) -> Any:
     for name in changes:
         if name not in known:
             raise ConfigError(f"env.{name}", f"no such environment param{closest(name, known)}")
-    typed = {
-        k: type(getattr(params, k))(v) if _is_number(getattr(params, k)) else v
-        for k, v in changes.items()
-    }
+    typed = {k: _like(getattr(params, k), v, f"env.{k}") for k, v in changes.items()}
     return dataclasses.replace(params, **typed)
 
 
-def _is_number(x: Any) -> bool:
-    return isinstance(x, int | float) and not isinstance(x, bool)
+def _like(default: Any, value: float, path: str) -> Any:
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        return value
+    if isinstance(default, int) and not float(value).is_integer():
+        raise ConfigError(path, f"{value!r} is not a whole number")
+    return type(default)(value)
 
 
 def _sample(sweep: Sweep, axes: Mapping[str, Any]) -> list[spaces.Point]:

@@ -68,8 +68,9 @@ def test_a_lane_does_not_depend_on_its_position_or_neighbours(c):
 
 def test_seeds_and_learning_rates_matter(c):
     states, _ = c.advance(c.states((1e-3, 1e-3, 1e-2), (0, 1, 1)))
-    a, b, d = (np.concatenate([np.ravel(x[i]) for x in jax.tree.leaves(states.params)])
-               for i in range(3))
+    a, b, d = (
+        np.concatenate([np.ravel(x[i]) for x in jax.tree.leaves(states.params)]) for i in range(3)
+    )
     assert np.abs(a - b).max() > 0
     assert np.abs(b - d).max() > 0
 

@@ -43,7 +43,8 @@ def test_every_step_is_that_of_gymnax_and_the_time_limit_truncates(name):
         _, after = jax.lax.scan(lambda _, x: (None, step(key, *x, params)[:4]), None, each)
         return before, outcome, after
 
-    before, outcome, (obs, state, reward, terminated) = jax.jit(both)(jax.random.key(0))
+    out = jax.device_get(jax.jit(both)(jax.random.key(0)))
+    before, outcome, (obs, state, reward, terminated) = out
     np.testing.assert_allclose(outcome.final_obs, obs, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(outcome.reward, reward, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(outcome.terminated, terminated)
@@ -51,12 +52,12 @@ def test_every_step_is_that_of_gymnax_and_the_time_limit_truncates(name):
     length = np.zeros(2, int)
     for t in range(T):
         length += 1
-        truncated = (length == LIMIT) & ~np.asarray(terminated[t])
+        truncated = (length == LIMIT) & ~terminated[t]
         np.testing.assert_array_equal(outcome.truncated[t], truncated)
-        length[np.asarray(outcome.done[t])] = 0
+        length[outcome.done[t]] = 0
     assert outcome.terminated.any() if name == "CartPole-v1" else outcome.truncated.any()
 
-    goes_on = ~np.asarray(outcome.done[:-1])
+    goes_on = ~outcome.done[:-1]
     for ours, after in zip(jax.tree.leaves(before.env_state), jax.tree.leaves(state), strict=True):
         np.testing.assert_allclose(ours[1:][goes_on], after[:-1][goes_on], rtol=1e-5, atol=1e-6)
     fresh = before.env_state.time[1:][~goes_on], before.obs[1:][~goes_on]
@@ -73,16 +74,21 @@ def test_reset_is_that_of_gymnax():
 
 def test_params_are_traced_so_that_gravity_is_a_lane():
     env = gymnax.make("CartPole-v1")
-    gravity = jnp.array([5.0, 9.8, 15.0])
-    actions = actions_for(env.action_space, 12, 1)
+    state, _ = env.reset(jax.random.key(0), env.params)
 
-    def rollout(gravity):
-        return run(env, env.params.replace(gravity=gravity), actions, jax.random.key(0))[1]
+    def angles(gravity):
+        """The pole's angle while nothing but gravity and the cart's jerks move it."""
 
-    rows = jax.jit(jax.vmap(rollout))(gravity)
-    assert all((rows.final_obs[i, -1] != rows.final_obs[j, -1]).any() for i, j in ((0, 1), (1, 2)))
-    alone = jax.jit(lambda: run(env, env.params, actions, jax.random.key(0))[1])()
-    np.testing.assert_allclose(rows.final_obs[1], alone.final_obs, rtol=1e-5, atol=1e-6)
+        def one(state, action):
+            params = env.params.replace(gravity=gravity)
+            state, step = env.step(jax.random.key(0), state, action, params)
+            return state, step.obs[2]
+
+        return jax.lax.scan(one, state, jnp.arange(12) % 2)[1]
+
+    rows = jax.jit(jax.vmap(angles))(jnp.array([0.0, 9.8, 30.0]))
+    assert abs(rows[2, -1] - rows[0, -1]) > 0.01 and (rows[1] != rows[0]).any()
+    np.testing.assert_allclose(rows[1], jax.jit(angles)(env.params.gravity), rtol=1e-4)
 
 
 def test_spaces_are_those_of_gymnax():
@@ -118,6 +124,19 @@ def test_every_environment_can_be_reset_and_stepped(name):
     assert low.shape == high.shape == env.observation_space.shape and (low <= high).all()
     assert env.name == name
     assert all(isinstance(x, int | float) or x.size for x in jax.tree.leaves(env.params))
+
+
+@pytest.mark.parametrize("name", ["UmbrellaChain-bsuite", "BernoulliBandit-misc", "CartPole-v1"])
+def test_flags_and_reward_have_the_dtypes_of_the_contract(name):
+    """The rewards of the first two are integers in gymnax."""
+    env = gymnax.make(name)
+
+    def step(key):
+        return env.step(key, env.reset(key, env.params)[0], 0, env.params)[1]
+
+    out = jax.eval_shape(step, jax.random.key(0))
+    dtypes = [(x.shape, x.dtype.name) for x in (out.reward, out.terminated, out.truncated)]
+    assert dtypes == [((), "float32"), ((), "bool"), ((), "bool")]
 
 
 def test_ids_are_what_gymnax_registers_but_for_the_one_that_downloads():

@@ -24,7 +24,7 @@ class Place:
 
 
 def _walk():
-    """A walk on the line from a random place in [0, 1): the task ends at 2, and at -0.6 it is cut."""
+    """A walk from a random place in [0, 1): the task ends at 2, and at -0.6 it is cut."""
 
     def obs_of(x):
         return jnp.stack([x, 10.0 * x])
@@ -61,8 +61,10 @@ def run(key, actions, params=ENV.params):
 
 
 BEFORE, OUTCOME, LAST = run(jax.random.key(0), ACTIONS)
-NEXT = jax.tree.map(lambda x, y: jnp.append(x[1:], y[None], axis=0), BEFORE.obs, LAST.obs)
-DONE = np.asarray(OUTCOME.done)
+FIRST = jax.jit(lambda loops: jax.tree.map(lambda x: x[0], loops))(BEFORE)
+BEFORE, OUTCOME = jax.device_get((replace(BEFORE, env_state=()), OUTCOME))
+NEXT = np.append(BEFORE.obs[1:], LAST.obs[None], axis=0)
+DONE = OUTCOME.done
 
 
 def test_final_obs_is_where_the_step_led_and_the_next_obs_only_while_the_episode_goes_on():
@@ -78,14 +80,14 @@ def test_each_episode_starts_from_a_fresh_random_place_with_its_counts_at_zero()
     starts = np.append(BEFORE.obs[0, :, 0], NEXT[DONE][:, 0])
     assert len(np.unique(starts)) == len(starts)
     assert (starts >= 0.0).all() and (starts < 1.0).all() and starts.std() > 0.2
-    assert (np.asarray(BEFORE.elapsed[1:])[DONE[:-1]] == 0).all()
-    assert (np.asarray(BEFORE.episode_return[1:])[DONE[:-1]] == 0.0).all()
+    assert (BEFORE.elapsed[1:][DONE[:-1]] == 0).all()
+    assert (BEFORE.episode_return[1:][DONE[:-1]] == 0.0).all()
 
 
 def test_an_end_has_one_reason_and_termination_comes_first():
-    x = np.asarray(OUTCOME.final_obs[..., 0])
+    x = OUTCOME.final_obs[..., 0]
     ended, cut = x >= 2.0, x <= -0.6
-    late = np.asarray(OUTCOME.episode_length) == 8
+    late = OUTCOME.episode_length == 8
     assert (ended & late).any() and (cut & ~late).any() and (late & ~cut & ~ended).any()
     np.testing.assert_array_equal(OUTCOME.terminated, ended)
     np.testing.assert_array_equal(OUTCOME.truncated, (cut | late) & ~ended)
@@ -94,7 +96,7 @@ def test_an_end_has_one_reason_and_termination_comes_first():
 def test_return_and_length_are_those_of_the_episode_so_far():
     total, length = np.zeros(N), np.zeros(N, int)
     for t in range(T):
-        total, length = total + np.asarray(OUTCOME.reward[t]), length + 1
+        total, length = total + OUTCOME.reward[t], length + 1
         np.testing.assert_allclose(OUTCOME.episode_return[t], total, rtol=1e-4, atol=1e-4)
         np.testing.assert_array_equal(OUTCOME.episode_length[t], length)
         total, length = np.where(DONE[t], 0.0, total), np.where(DONE[t], 0, length)
@@ -103,7 +105,8 @@ def test_return_and_length_are_those_of_the_episode_so_far():
 def test_time_limit_and_step_size_are_traced():
     params = Walk(jnp.array([0.0, 0.0, 0.5]), jnp.array([4, 7, 7]))
     actions = np.ones((20, 2))
-    rows = jax.jit(jax.vmap(run, (None, None, 0)))(jax.random.key(0), actions, params)[1]
+    lanes = jax.jit(jax.vmap(lambda p: run(jax.random.key(0), actions, p)[1]))
+    rows = jax.device_get(lanes(params))
     for row, limit in ((0, 4), (1, 7)):
         every = np.arange(1, 21) % limit == 0
         np.testing.assert_array_equal(rows.truncated[row], np.stack([every, every], -1))
@@ -113,12 +116,11 @@ def test_time_limit_and_step_size_are_traced():
 
 
 def test_without_auto_reset_an_ended_environment_is_left_where_it_ended():
-    first = jax.tree.map(lambda x: x[0], BEFORE)
     jump = jnp.array([9.0, 0.0, -9.0, 0.0, 9.0])
-    step = jax.jit(lambda key: loop.step(key, ENV, ENV.params, first, jump, auto_reset=False))
+    step = jax.jit(lambda key: loop.step(key, ENV, ENV.params, FIRST, jump, auto_reset=False))
     after, outcome = step(jax.random.key(1))
     np.testing.assert_array_equal(outcome.done, [True, False, True, False, True])
-    np.testing.assert_array_equal(after.env_state.x, first.env_state.x + 0.5 * jump)
+    np.testing.assert_array_equal(after.env_state.x, FIRST.env_state.x + 0.5 * jump)
     np.testing.assert_array_equal(after.obs, outcome.final_obs)
     np.testing.assert_array_equal(after.elapsed, 1)
     np.testing.assert_array_equal(after.episode_return, outcome.reward)

@@ -23,18 +23,18 @@ def policies(space):
 
 
 @functools.cache
-def play(name, reward_scale=1.0):
+def play(name):
     """Every policy from every start: obs, reward, terminated [P, starts, HORIZON], final obs."""
     env = probes.PROBES[name]().env
-    params = replace(env.params, reward_scale=reward_scale)
 
     def episode(policy, key):
         def one(carried, _):
             state, obs = carried
-            state, s = env.step(key, state, jnp.where(obs[0] > 0, policy[1], policy[0]), params)
+            action = jnp.where(obs[0] > 0, policy[1], policy[0])
+            state, s = env.step(key, state, action, env.params)
             return (state, s.obs), (obs[0], s.reward, s.terminated, s.obs[0])
 
-        return jax.lax.scan(one, env.reset(key, params), length=HORIZON)[1]
+        return jax.lax.scan(one, env.reset(key, env.params), length=HORIZON)[1]
 
     keys = jax.random.split(jax.random.key(0), 100)
     rows = jax.vmap(jax.vmap(episode, (None, 0)), (0, None))
@@ -106,8 +106,12 @@ def test_observations_lie_in_the_space_and_the_time_limit_cuts_only_endless_task
 
 
 def test_rewards_are_multiplied_by_the_scale_in_the_params():
-    one, three = play("ObservedValue")[1], play("ObservedValue", 3.0)[1]
-    np.testing.assert_array_equal(three, 3.0 * one)
+    env = probes.make("ObservedAction")
+    state, obs = env.reset(jax.random.key(0), env.params)
+    action = jnp.int32(obs[0] > 0)
+    step = jax.jit(lambda params: env.step(jax.random.key(0), state, action, params)[1].reward)
+    for scale in (1.0, 3.0):
+        assert step(replace(env.params, reward_scale=scale)) == scale
 
 
 def test_probes_are_made_by_name():

@@ -63,9 +63,7 @@ def test_gae_is_the_sum_of_decayed_errors_up_to_the_end_of_the_episode(lam):
     delta, last = reward + discount * next_value - value, ends(done)
 
     def advantage(t, n):
-        return sum(
-            np.prod(lam * discount[t:u, n]) * delta[u, n] for u in range(t, last[t, n] + 1)
-        )
+        return sum(np.prod(lam * discount[t:u, n]) * delta[u, n] for u in range(t, last[t, n] + 1))
 
     got, target = call(GAE(lam), *f32(data))
     check(got, every(advantage))
@@ -91,7 +89,7 @@ def test_gae_target_and_lambda_return_are_the_mixture_of_n_step_returns(lam):
     check(jax.jit(lambda_return)(reward, discount, next_value, done, lam), every(mixture))
 
 
-@pytest.mark.parametrize("n", [1, 2, 4, T - 1, T, 100])
+@pytest.mark.parametrize("n", [1, 4, T, 100])
 def test_n_step_sums_n_rewards_or_those_left_in_the_episode(n):
     data = reward, discount, value, next_value, done, _ = episodes(2)
     last = ends(done)

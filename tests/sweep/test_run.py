@@ -24,7 +24,7 @@ WORDS = {
     "sampler": "grid",
     "lanes": 4,
 }
-SPACE = {"learning_rate": [0.1, 0.2, 0.3], "width": [2, 3]}
+SPACE = {"width": [2, 3], "learning_rate": [0.1, 0.2, 0.3]}  # in no alphabetical order
 SWEEP = Sweep(**WORDS, space=SPACE)
 
 

@@ -157,7 +157,7 @@ def make(env: Env) -> Algorithm:
         return State(hp, env_params, key_run, jnp.int32(0), params, opt_state, loop, stats)
 
     def update(state: State):
-        progress = state.step * (state.hp.num_envs * state.hp.num_steps) / state.hp.total_steps
+        progress = state.step * (steps_per_update(state.hp) / state.hp.total_steps)
         hp = scheduled(state.hp, progress)
         head, net, optimiser = parts(hp)
         stats = state.stats
@@ -193,7 +193,8 @@ def make(env: Env) -> Algorithm:
                 hp.norm.value(value_stats, target),
             )
             unexplained = (target - value).var() / jnp.maximum(target.var(), 1e-8)
-            return value_stats, batch, {"explained_variance": 1.0 - unexplained}
+            # Targets that are all equal would put it at minus infinity.
+            return value_stats, batch, {"explained_variance": 1.0 - jnp.minimum(unexplained, 2.0)}
 
         def loss(params, carry, batch: Batch):
             out, value, _ = net.scan(params, carry, batch.obs, batch.reset)

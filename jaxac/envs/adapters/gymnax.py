@@ -42,6 +42,7 @@ def adapt(env: Any, params: Any) -> Env:
 
     def step(key, state, action, params):
         obs, state, reward, terminated, _ = env.step_env(key, state, action, params)
+        reward = jnp.asarray(reward, jnp.float32)  # some of gymnax's are integers
         return state, TimeStep(obs, reward, terminated, jnp.zeros((), bool))
 
     def time_limit(params):

@@ -1,0 +1,11 @@
+"""Settings of the whole test suite.
+
+Tests compile far more than they run, so XLA's code generator is told not to optimise: the suite
+takes about half the time. Benchmarks and the quickstart run as users run them.
+"""
+
+import os
+
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0"]
+).strip()
