@@ -106,8 +106,16 @@ def test_a_typo_names_the_closest_field(path, near):
         ("learning_rate", "fast", "there is no operator 'fast'; there are Cosine, Linear"),
         ("gamma.x", 1.0, "gamma is 0.99, which has no fields"),
         ("surrogate", 0.2, "0.2 is not an operator; it is now Clip"),
-        ("surrogate", GAE(), "GAE does not fit here; there are Clip, Plain, Ratio"),
-        ("surrogate", "GAE", "there is no operator 'GAE'; there are Clip, Plain, Ratio"),
+        (
+            "surrogate",
+            GAE(),
+            "GAE does not fit here; there are AdvantageWeighted, Clip, Plain, Ratio, RepeatPositive",
+        ),
+        (
+            "surrogate",
+            "GAE",
+            "there is no operator 'GAE'; there are AdvantageWeighted, Clip, Plain, Ratio, RepeatPositive",
+        ),
         ("surrogate", "jaxac.ops.credit:GAE", "there is no operator"),
         ("surrogate", "ratio", "did you mean Ratio?"),
         ("surrogate", {"low": 0.1}, "an operator is a table such as"),
@@ -165,8 +173,10 @@ def test_a_schedule_may_stand_for_a_number_and_a_number_for_a_schedule():
 
 
 def test_numbers_take_their_declared_type():
-    hp = configure(PPO(), {"gamma": 1, "num_envs": 8.0, "num_steps": np.int64(3), "net.gain": 2})
-    got = hp.gamma, hp.num_envs, hp.num_steps, hp.net.gain
+    hp = configure(
+        PPO(), {"gamma": 1, "num_envs": 8.0, "num_steps": np.int64(3), "net.value_gain": 2}
+    )
+    got = hp.gamma, hp.num_envs, hp.num_steps, hp.net.value_gain
     assert got == (1.0, 8, 3, 2.0)
     assert [type(x) for x in got] == [float, int, int, float]
     assert isinstance(configure(PPO(), {"net.hidden": [8, 4]}).net.hidden, tuple)

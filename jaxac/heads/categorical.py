@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxac.core import Static, field, frozen
+from jaxac.core import Scalar, Static, field, frozen
 from jaxac.nets.initialise import orthogonal
 
 
@@ -13,9 +13,7 @@ class Categorical:
     """A softmax over `num_actions` logits."""
 
     num_actions: Static[int] = field(2, "number of actions", within="[1, inf)")
-    scale: Static[float] = field(
-        0.01, "gain of the last layer's initial weights", within="[0, inf)"
-    )
+    scale: Scalar = field(0.01, "gain of the last layer's initial weights", within="[0, inf)")
 
     def layer(self):
         return nn.Dense(self.num_actions, kernel_init=orthogonal(self.scale))

@@ -3,12 +3,13 @@
 import math
 from typing import Protocol, runtime_checkable
 
-from jaxac.core import Scalar, Static, field, frozen
+from jaxac.core import Scalar, field, frozen
 from jaxac.envs.contract import Box, Discrete, Space
 from jaxac.errors import EnvError
 from jaxac.heads.categorical import Categorical
 from jaxac.heads.contract import Head
 from jaxac.heads.normal import Normal, TanhNormal
+from jaxac.heads.spread import PerAction, Spread
 
 
 @runtime_checkable
@@ -24,32 +25,28 @@ class Policy(Protocol):
 class Default:
     """Categorical for Discrete, an unsquashed diagonal Gaussian for Box."""
 
-    log_std: Scalar = field(0.0, "initial log standard deviation of Box actions, in nats")
-    scale: Static[float] = field(
-        0.01, "gain of the last layer's initial weights", within="[0, inf)"
-    )
+    spread: Spread = field(PerAction(), "the standard deviation of Box actions")
+    scale: Scalar = field(0.01, "gain of the last layer's initial weights", within="[0, inf)")
 
     def __call__(self, space):
         if isinstance(space, Discrete):
             return Categorical(space.n, self.scale)
-        return Normal(*_bounds(space), space.shape, self.log_std, self.scale)
+        return Normal(*_bounds(space), space.shape, self.spread, self.scale)
 
 
 @frozen
 class Squashed:
     """A tanh-squashed diagonal Gaussian, for bounded Box actions only."""
 
-    log_std: Scalar = field(0.0, "initial log standard deviation before squashing, in nats")
-    scale: Static[float] = field(
-        0.01, "gain of the last layer's initial weights", within="[0, inf)"
-    )
+    spread: Spread = field(PerAction(), "the standard deviation of Box actions")
+    scale: Scalar = field(0.01, "gain of the last layer's initial weights", within="[0, inf)")
 
     def __call__(self, space):
         if not isinstance(space, Box) or not all(map(math.isfinite, sum(_bounds(space), ()))):
             raise EnvError(
                 f"policy Squashed needs a bounded Box of actions, got {space}; use Default"
             )
-        return TanhNormal(*_bounds(space), space.shape, self.log_std, self.scale)
+        return TanhNormal(*_bounds(space), space.shape, self.spread, self.scale)
 
 
 def _bounds(space: Box) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -9,22 +9,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxac.core import Scalar, Static, field, frozen
+from jaxac.heads.spread import PerAction, Spread
 from jaxac.nets.initialise import orthogonal
 
 LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 class _MeanAndLogStd(nn.Module):
-    """Features to [mean, log_std]; log_std is a parameter, the same for every observation."""
+    """Features to [mean, log_std]."""
 
     size: int
-    scale: float
-    log_std: Scalar
+    scale: Scalar
+    spread: Spread
 
     @nn.compact
     def __call__(self, x):
         mean = nn.Dense(self.size, kernel_init=orthogonal(self.scale))(x)
-        log_std = self.param("log_std", lambda _: jnp.full(self.size, self.log_std, jnp.float32))
+        log_std = self.spread(self, x, self.size)
         return jnp.concatenate([mean, jnp.broadcast_to(log_std, mean.shape)], axis=-1)
 
 
@@ -39,13 +40,11 @@ class Normal:
     low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension")
     high: Static[tuple[float, ...]] = field((1.0,), "upper bound per dimension")
     shape: Static[tuple[int, ...]] = field((1,), "shape of an action")
-    log_std: Scalar = field(0.0, "initial log standard deviation, in nats")
-    scale: Static[float] = field(
-        0.01, "gain of the last layer's initial weights", within="[0, inf)"
-    )
+    spread: Spread = field(PerAction(), "the standard deviation")
+    scale: Scalar = field(0.01, "gain of the last layer's initial weights", within="[0, inf)")
 
     def layer(self):
-        return _MeanAndLogStd(len(self.low), self.scale, self.log_std)
+        return _MeanAndLogStd(len(self.low), self.scale, self.spread)
 
     def sample(self, key, out):
         mean, log_std = jnp.split(out, 2, axis=-1)
@@ -79,13 +78,11 @@ class TanhNormal:
     low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension, finite")
     high: Static[tuple[float, ...]] = field((1.0,), "upper bound per dimension, finite")
     shape: Static[tuple[int, ...]] = field((1,), "shape of an action")
-    log_std: Scalar = field(0.0, "initial log standard deviation before squashing, in nats")
-    scale: Static[float] = field(
-        0.01, "gain of the last layer's initial weights", within="[0, inf)"
-    )
+    spread: Spread = field(PerAction(), "the standard deviation")
+    scale: Scalar = field(0.01, "gain of the last layer's initial weights", within="[0, inf)")
 
     def layer(self):
-        return _MeanAndLogStd(len(self.low), self.scale, self.log_std)
+        return _MeanAndLogStd(len(self.low), self.scale, self.spread)
 
     def _before(self):
         return Normal(self.low, self.high, self.shape)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxac.core import frozen
+from jaxac.core import Scalar, field, frozen
 
 
 @runtime_checkable
@@ -32,6 +32,24 @@ class ReLU:
 
     def __call__(self, x):
         return jax.nn.relu(x)
+
+
+@frozen
+class LeakyReLU:
+    """x above zero, `slope` times x below."""
+
+    slope: Scalar = field(0.01, "slope below zero", within="[0, 1]")
+
+    def __call__(self, x):
+        return jax.nn.leaky_relu(x, self.slope)
+
+
+@frozen
+class Sigmoid:
+    """The logistic function."""
+
+    def __call__(self, x):
+        return jax.nn.sigmoid(x)
 
 
 @frozen

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 import flax.linen as nn
 from jaxtyping import Array
 
-from jaxac.core import Params, Static, field, frozen
+from jaxac.core import Params, Scalar, Static, field, frozen
 from jaxac.heads.contract import Head
 from jaxac.nets import mlp
 from jaxac.nets.activation import Activation
-from jaxac.nets.initialise import orthogonal
+from jaxac.nets.initialise import Initialiser, orthogonal
 from jaxac.nets.mlp import MLP
+
+VALUE_GAIN = field(1.0, "gain of the value's last layer", within="[0, inf)")
 
 
 class Network(NamedTuple):
@@ -59,21 +61,23 @@ class _Separate(nn.Module):
     actor: nn.Module
     critic: nn.Module
     head: nn.Module
+    value_gain: Scalar
 
     @nn.compact
     def __call__(self, obs):
-        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="value")(self.critic(obs))
+        value = nn.Dense(1, kernel_init=orthogonal(self.value_gain), name="value")(self.critic(obs))
         return self.head(self.actor(obs)), value[..., 0]
 
 
 class _Shared(nn.Module):
     trunk: nn.Module
     head: nn.Module
+    value_gain: Scalar
 
     @nn.compact
     def __call__(self, obs):
         features = self.trunk(obs)
-        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="value")(features)
+        value = nn.Dense(1, kernel_init=orthogonal(self.value_gain), name="value")(features)
         return self.head(features), value[..., 0]
 
 
@@ -86,11 +90,12 @@ class ActorCritic:
 
     hidden: Static[tuple[int, ...]] = mlp.HIDDEN
     activation: Activation = mlp.ACTIVATION
-    gain: Static[float] = mlp.GAIN
+    init: Initialiser = mlp.INIT
+    value_gain: Scalar = VALUE_GAIN
 
     def build(self, head, obs_ndim):
-        trunk = MLP(self.hidden, self.activation, self.gain)
-        return TwoTrunks(trunk, trunk).build(head, obs_ndim)
+        trunk = MLP(self.hidden, self.activation, self.init)
+        return TwoTrunks(trunk, trunk, self.value_gain).build(head, obs_ndim)
 
 
 @frozen
@@ -99,10 +104,11 @@ class TwoTrunks:
 
     actor: MLP = field(MLP(), "the policy's trunk")
     critic: MLP = field(MLP(), "the value's trunk")
+    value_gain: Scalar = VALUE_GAIN
 
     def build(self, head, obs_ndim):
         actor, critic = self.actor.module(obs_ndim), self.critic.module(obs_ndim)
-        return feed_forward(_Separate(actor, critic, head.layer()))
+        return feed_forward(_Separate(actor, critic, head.layer(), self.value_gain))
 
 
 @frozen
@@ -111,8 +117,9 @@ class SharedTrunk:
 
     hidden: Static[tuple[int, ...]] = mlp.HIDDEN
     activation: Activation = mlp.ACTIVATION
-    gain: Static[float] = mlp.GAIN
+    init: Initialiser = mlp.INIT
+    value_gain: Scalar = VALUE_GAIN
 
     def build(self, head, obs_ndim):
-        trunk = MLP(self.hidden, self.activation, self.gain).module(obs_ndim)
-        return feed_forward(_Shared(trunk, head.layer()))
+        trunk = MLP(self.hidden, self.activation, self.init).module(obs_ndim)
+        return feed_forward(_Shared(trunk, head.layer(), self.value_gain))

@@ -1,19 +1,17 @@
 """Fully connected trunks."""
 
-import math
-
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxac.core import Static, field, frozen
 from jaxac.nets.activation import Activation, Tanh
-from jaxac.nets.initialise import orthogonal
+from jaxac.nets.initialise import Initialiser, Orthogonal
 
 
 class _Trunk(nn.Module):
     hidden: tuple[int, ...]
     activation: Activation
-    gain: float
+    init_weights: Initialiser
     obs_ndim: int
 
     @nn.compact
@@ -21,7 +19,7 @@ class _Trunk(nn.Module):
         x = jnp.asarray(obs, jnp.float32)
         x = x.reshape((*x.shape[: x.ndim - self.obs_ndim], -1))
         for width in self.hidden:
-            x = self.activation(nn.Dense(width, kernel_init=orthogonal(self.gain))(x))
+            x = self.activation(nn.Dense(width, kernel_init=self.init_weights)(x))
         return x
 
 
@@ -29,17 +27,17 @@ HIDDEN = field(
     (64, 64), "width of each hidden layer", within="[1, inf)", search=((64, 64), (256, 256))
 )
 ACTIVATION = field(Tanh(), "function after each layer")
-GAIN = field(math.sqrt(2.0), "gain of the hidden layers' initial weights", within="[0, inf)")
+INIT = field(Orthogonal(), "initial weights of the hidden layers")
 
 
 @frozen
 class MLP:
-    """Dense layers with orthogonal weights and zero biases; observations are flattened."""
+    """Dense layers with zero initial biases; observations are flattened."""
 
     hidden: Static[tuple[int, ...]] = HIDDEN
     activation: Activation = ACTIVATION
-    gain: Static[float] = GAIN
+    init: Initialiser = INIT
 
     def module(self, obs_ndim: int) -> nn.Module:
         """obs [..., *obs_shape], whose shape has `obs_ndim` axes -> features [..., hidden[-1]]."""
-        return _Trunk(self.hidden, self.activation, self.gain, obs_ndim)
+        return _Trunk(self.hidden, self.activation, self.init, obs_ndim)

@@ -78,6 +78,26 @@ class Identity:
 
 
 @frozen
+class Affine:
+    """A constant shift and scale: pixels to [0, 1] with `scale` = 1 / 255."""
+
+    shift: Scalar = field(0.0, "subtracted first", within="(-inf, inf)")
+    scale: Scalar = field(1.0, "then multiplied", within="(0, inf)")
+
+    def init(self, example):
+        return ()
+
+    def update(self, stats, x):
+        return stats
+
+    def __call__(self, stats, x):
+        return (x - self.shift) * self.scale
+
+    def inverse(self, stats, y):
+        return y / self.scale + self.shift
+
+
+@frozen
 class Standard:
     """Zero mean and unit variance by running statistics, then clipped.
 

@@ -34,9 +34,24 @@ class RMSProp:
 
     decay: Scalar = field(0.99, "decay of the gradient's mean square, per step", within="[0, 1)")
     eps: Scalar = field(1e-5, "added to the mean square, inside the root", within="(0, inf)")
+    momentum: Scalar = field(0.0, "share of the last step kept", within="[0, 1)")
 
     def __call__(self, learning_rate):
-        return optax.rmsprop(learning_rate, self.decay, self.eps)
+        return optax.rmsprop(learning_rate, self.decay, self.eps, momentum=self.momentum)
+
+
+@frozen
+class CentredRMSProp:
+    """RMSProp by the gradient's variance in place of its mean square. Source: Graves 2013."""
+
+    decay: Scalar = field(0.99, "decay of the gradient's moments, per step", within="[0, 1)")
+    eps: Scalar = field(1e-5, "added to the variance, inside the root", within="(0, inf)")
+    momentum: Scalar = field(0.0, "share of the last step kept", within="[0, 1)")
+
+    def __call__(self, learning_rate):
+        return optax.rmsprop(
+            learning_rate, self.decay, self.eps, centered=True, momentum=self.momentum
+        )
 
 
 @frozen

@@ -1,7 +1,8 @@
 """Surrogates: the policy's gain per sample, to be maximised, from `log_ratio` and `advantage`.
 
 `log_ratio` is log pi(a|s) - log pi_old(a|s) in nats; `advantage` is in reward units, or in standard
-deviations where it was standardised. At ratio 1 the gradient of each is the policy gradient.
+deviations where it was standardised. At ratio 1 the gradient is the policy gradient, where the
+operator does not say otherwise.
 """
 
 from typing import Protocol, runtime_checkable
@@ -59,3 +60,31 @@ class Clip:
         ratio = jnp.exp(log_ratio)
         clipped = jnp.clip(ratio, 1.0 - self.low, 1.0 + self.high)
         return jnp.minimum(ratio * advantage, clipped * advantage)
+
+
+@frozen
+class RepeatPositive:
+    """Imitate actions with a positive advantage, all alike.
+
+    Source: the "repeat positive advantages" loss of Andrychowicz et al. 2021, arXiv:2006.05990.
+    Its gradient at ratio 1 is not the policy gradient.
+    """
+
+    def __call__(self, log_ratio, advantage):
+        return jnp.where(advantage > 0, log_ratio, 0.0)
+
+
+@frozen
+class AdvantageWeighted:
+    """Imitate actions with a weight that grows exponentially with their advantage.
+
+    Source: Peng et al. 2019, arXiv:1910.00177, Algorithm 1, its weights clipped.
+    Its gradient at ratio 1 is not the policy gradient.
+    """
+
+    temperature: Scalar = field(1.0, "advantage that multiplies the weight by e", within="(0, inf)")
+    max_weight: Scalar = field(20.0, "largest weight", within="(0, inf]")
+
+    def __call__(self, log_ratio, advantage):
+        weight = jnp.minimum(jnp.exp(advantage / self.temperature), self.max_weight)
+        return weight * log_ratio

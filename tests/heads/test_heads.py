@@ -13,6 +13,7 @@ from jaxac.errors import EnvError
 from jaxac.heads import Default, Squashed
 from jaxac.heads.categorical import Categorical
 from jaxac.heads.normal import Normal, TanhNormal
+from jaxac.heads.spread import PerAction, PerState, Softplus
 
 LOGITS = jnp.array([[0.5, -1.0, 2.0], [0.0, 0.0, 0.0], [30.0, 0.0, -30.0]])
 MEAN, LOG_STD = np.array([[0.3, -2.0], [1.5, 0.0]]), np.array([[-0.7, 0.4], [0.1, -2.0]])
@@ -155,13 +156,26 @@ def test_unbounded_dimensions_keep_their_units_and_half_bounded_ones_are_clipped
 
 def test_initial_layer_has_the_given_log_std_traced_and_a_small_mean():
     def out(log_std):
-        head = Default(log_std=log_std)(Box((3,), -1.0, 1.0))
+        head = Default(spread=PerAction(log_std))(Box((3,), -1.0, 1.0))
         params = head.layer().init(jax.random.key(0), jnp.zeros(8))
         return head.layer().apply(params, jnp.ones((2, 8)))
 
     rows = jax.jit(jax.vmap(out))(jnp.array([0.0, -1.5]))
     assert (rows[0, :, 3:] == 0.0).all() and (rows[1, :, 3:] == -1.5).all()
     assert 0.0 < abs(rows[..., :3]).max() < 0.05
+
+
+@pytest.mark.parametrize("least", [0.0, 0.3])
+@pytest.mark.parametrize("spread", [PerAction, Softplus, PerState])
+def test_a_spread_starts_where_it_is_told_and_stays_above_its_least(spread, least):
+    layer = Default(spread=spread(-1.0, least))(Box((2,), -1.0, 1.0)).layer()
+    params = layer.init(jax.random.key(0), jnp.zeros(8))
+    rows = jax.jit(layer.apply)(params, jax.random.normal(jax.random.key(1), (64, 8)))
+    std = np.exp(rows[:, 2:])
+    np.testing.assert_allclose(std.mean(), math.exp(-1.0) + least, rtol=0.02)
+    assert (np.ptp(std, axis=0) > 0).all() == (spread is PerState)
+    low = jax.tree.map(lambda x: x - 50.0, params)
+    assert (np.exp(layer.apply(low, jnp.zeros((1, 8)))[:, 2:]) >= least * 0.999).all()
 
 
 def test_default_is_categorical_for_discrete():

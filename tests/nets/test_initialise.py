@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac.nets.initialise import gram_schmidt, orthogonal
+from jaxac.nets.initialise import Glorot, Lecun, Orthogonal, gram_schmidt, orthogonal
 
 SHAPES = {"tall": (64, 8), "square": (256, 256)}
 KEYS = jax.random.split(jax.random.key(0), 4_000)
@@ -90,3 +90,14 @@ def test_vmapped_program_has_no_lapack_call_where_that_of_jax_has():
 
     assert any("lapack" in target for target in calls(jax.nn.initializers.orthogonal()))
     assert calls(OURS) == []
+
+
+@pytest.mark.parametrize(
+    ("op", "variance"),
+    [(Orthogonal, 1 / 300), (Lecun, 1 / 300), (Glorot, 2 / 500)],
+)
+def test_initialisers_have_their_variance_times_the_squared_gain_traced(op, variance):
+    draw = jax.jit(jax.vmap(lambda gain: op(gain)(jax.random.key(0), (300, 200))))
+    weights = draw(jnp.array([1.0, 3.0]))
+    np.testing.assert_allclose(weights[0].var(), variance, rtol=0.02)
+    np.testing.assert_allclose(weights[1], 3.0 * weights[0], rtol=1e-5)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac.ops.normalise import Identity, Moments, Standard, add_moments, no_moments
+from jaxac.ops.normalise import Affine, Identity, Moments, Standard, add_moments, no_moments
 
 DATA = np.random.default_rng(0).normal([3.0, -200.0], [5.0, 0.5], (60, 2)).astype(np.float32)
 update = jax.jit(add_moments)
@@ -74,3 +74,10 @@ def test_identity_has_no_statistics():
 def test_integers_are_taken_as_numbers():
     moments = add_moments(no_moments(()), jnp.array([1, 2, 250], jnp.uint8))
     np.testing.assert_allclose(moments.mean, 253 / 3, rtol=1e-6)
+
+
+def test_affine_maps_pixels_to_the_unit_interval_and_back():
+    op = Affine(scale=1.0 / 255.0)
+    pixels = jnp.array([0.0, 51.0, 255.0])
+    np.testing.assert_allclose(op((), pixels), [0.0, 0.2, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(Affine(3.0, 0.5).inverse((), Affine(3.0, 0.5)((), pixels)), pixels)

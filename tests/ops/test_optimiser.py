@@ -4,11 +4,19 @@ import numpy as np
 import optax
 import pytest
 
-from jaxac.ops.optimiser import SGD, Adam, RMSProp
+from jaxac.ops.optimiser import SGD, Adam, CentredRMSProp, RMSProp
 
 CASES = {
     "Adam": (Adam(0.8, 0.9, 1e-3), lambda lr: optax.adam(lr, b1=0.8, b2=0.9, eps=1e-3)),
     "RMSProp": (RMSProp(0.8, 1e-3), lambda lr: optax.rmsprop(lr, decay=0.8, eps=1e-3)),
+    "RMSProp, momentum": (
+        RMSProp(0.8, 1e-3, 0.5),
+        lambda lr: optax.rmsprop(lr, decay=0.8, eps=1e-3, momentum=0.5),
+    ),
+    "CentredRMSProp": (
+        CentredRMSProp(0.8, 1e-3),
+        lambda lr: optax.rmsprop(lr, decay=0.8, eps=1e-3, centered=True),
+    ),
     "SGD": (SGD(), lambda lr: optax.sgd(lr)),
     "momentum": (SGD(0.7), lambda lr: optax.sgd(lr, momentum=0.7)),
 }

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac.ops.surrogate import Clip, Plain, Ratio
+from jaxac.ops.surrogate import AdvantageWeighted, Clip, Plain, Ratio, RepeatPositive
 
 ON_POLICY = [Plain(), Ratio(), Clip(), Clip(0.05, 3.0)]
 
@@ -59,3 +59,15 @@ def test_bounds_are_traced():
     lows = jnp.array([0.1, 0.4])
     gains = jax.jit(jax.vmap(lambda low: Clip(low)(jnp.log(0.5), -1.0)))(lows)
     np.testing.assert_allclose(gains, [-0.9, -0.6], rtol=1e-6)
+
+
+def test_imitation_gains_equal_their_definitions():
+    """At ratio 1 the slope in log pi is 1 for positive advantages, or the clipped exponential."""
+    advantage = jnp.array([-2.0, 0.0, 0.5, 9.0])
+
+    def slope(op):
+        return jax.vmap(jax.grad(op), (0, 0))(jnp.zeros(4), advantage)
+
+    np.testing.assert_array_equal(slope(RepeatPositive()), [0.0, 0.0, 1.0, 1.0])
+    want = np.minimum(np.exp(np.asarray(advantage) / 0.5), 20.0)
+    np.testing.assert_allclose(slope(AdvantageWeighted(0.5, 20.0)), want, rtol=1e-6)
