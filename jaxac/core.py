@@ -1,5 +1,6 @@
 """The one contract every algorithm meets, and the one way to build a pytree."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import (
@@ -56,6 +57,9 @@ def frozen(cls: type[T]) -> type[T]:
     Constructing one raises `ConfigError` for a number outside its field's valid range.
     Raises `JaxacError` for annotations that are text, which would hide `Static`.
     """
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, dataclasses.Field):  # one declaration may serve several classes
+            setattr(cls, name, copy.copy(value))
     cls.__post_init__ = _check_ranges  # pyright: ignore[reportAttributeAccessIssue]
     cls = dataclasses.dataclass(frozen=True)(cls)
     fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]

@@ -1,7 +1,7 @@
 """Normalisers: running statistics of observations and values, kept in the algorithm's state.
 
 A normaliser is a plan: `init(example) -> stats`, `update(stats, x) -> stats`, `plan(stats, x)`
-normalises and `plan.inverse(stats, y)` undoes it.
+normalises; `plan.inverse(stats, y)` undoes `plan.unclipped(stats, x)`.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -28,8 +28,12 @@ class Normaliser(Protocol):
         """Normalised `x`."""
         ...
 
+    def unclipped(self, stats: Any, x: Array) -> Array:
+        """Normalised `x`, which `inverse` undoes."""
+        ...
+
     def inverse(self, stats: Any, y: Array) -> Array:
-        """What `y` was before it was normalised (and not clipped)."""
+        """What `y` was before `unclipped`."""
         ...
 
 
@@ -73,6 +77,9 @@ class Identity:
     def __call__(self, stats, x):
         return x
 
+    def unclipped(self, stats, x):
+        return x
+
     def inverse(self, stats, y):
         return y
 
@@ -92,6 +99,9 @@ class Affine:
 
     def __call__(self, stats, x):
         return (x - self.shift) * self.scale
+
+    def unclipped(self, stats, x):
+        return self(stats, x)
 
     def inverse(self, stats, y):
         return y / self.scale + self.shift
@@ -116,8 +126,10 @@ class Standard:
         return add_moments(stats, x)
 
     def __call__(self, stats, x):
-        scaled = (x - stats.mean) / jnp.sqrt(stats.var + self.eps)
-        return jnp.clip(scaled, -self.clip, self.clip)
+        return jnp.clip(self.unclipped(stats, x), -self.clip, self.clip)
+
+    def unclipped(self, stats, x):
+        return (x - stats.mean) / jnp.sqrt(stats.var + self.eps)
 
     def inverse(self, stats, y):
         return y * jnp.sqrt(stats.var + self.eps) + stats.mean

@@ -188,9 +188,9 @@ def make(env: Env) -> Algorithm:
                 traj.action,
                 traj.reset,
                 traj.log_prob,
-                hp.norm.value(value_stats, value),
+                hp.norm.value.unclipped(value_stats, value),
                 hp.advantage.batch(advantage),
-                hp.norm.value(value_stats, target),
+                hp.norm.value.unclipped(value_stats, target),
             )
             unexplained = (target - value).var() / jnp.maximum(target.var(), 1e-8)
             # Targets that are all equal would put it at minus infinity.
@@ -199,9 +199,9 @@ def make(env: Env) -> Algorithm:
         def loss(params, carry, batch: Batch):
             out, value, _ = net.scan(params, carry, batch.obs, batch.reset)
             log_ratio = head.log_prob(out, batch.action) - batch.log_prob
-            gain, pull = jax.vjp(
-                lambda x: hp.surrogate(x, hp.advantage.minibatch(batch.advantage)), log_ratio
-            )
+            advantage = hp.advantage.minibatch(batch.advantage)
+            gain, pull = jax.vjp(lambda x: hp.surrogate(x, advantage), log_ratio)
+            flat = (pull(jnp.ones_like(gain))[0] == 0.0) & (advantage != 0.0)
             policy_loss = -gain.mean()
             value_loss = hp.value_loss(value, batch.value, batch.target).mean()
             entropy = head.entropy(out).mean()
@@ -211,7 +211,7 @@ def make(env: Env) -> Algorithm:
                 "value_loss": value_loss,
                 "entropy": entropy,
                 "approx_kl": (jnp.expm1(log_ratio) - log_ratio).mean(),
-                "clip_fraction": (pull(jnp.ones_like(gain))[0] == 0.0).mean(),
+                "clip_fraction": flat.mean(),
             }
 
         def learn(learner, carry, batch):

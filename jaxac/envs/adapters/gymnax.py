@@ -9,6 +9,7 @@ import dataclasses
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -34,23 +35,29 @@ def make(name: str) -> Env:
 
 
 def adapt(env: Any, params: Any) -> Env:
-    """Any `gymnax.Environment` object with its params, one of your own too."""
+    """Any `gymnax.Environment` object with its params, one of your own too.
+
+    Discrete observations (FrozenLake) become one-hot vectors.
+    """
+
+    seen = _space(env.observation_space(params), env.name)
+
+    def encode(obs):
+        return jax.nn.one_hot(obs, seen.n) if isinstance(seen, Discrete) else obs
 
     def reset(key, params):
         obs, state = env.reset_env(key, params)
-        return state, obs
+        return state, encode(obs)
 
     def step(key, state, action, params):
         obs, state, reward, terminated, _ = env.step_env(key, state, action, params)
         reward = jnp.asarray(reward, jnp.float32)  # some of gymnax's are integers
-        return state, TimeStep(obs, reward, terminated, jnp.zeros((), bool))
+        return state, TimeStep(encode(obs), reward, terminated, jnp.zeros((), bool))
 
     def time_limit(params):
         return params.max_steps_in_episode
 
-    observation_space = _space(env.observation_space(params), env.name)
-    if not isinstance(observation_space, Box):
-        observation_space = Box(())
+    observation_space = Box((seen.n,), 0.0, 1.0) if isinstance(seen, Discrete) else seen
     action_space = _space(env.action_space(params), env.name)
     return Env(env.name, reset, step, params, observation_space, action_space, time_limit)
 
