@@ -21,7 +21,7 @@ def add(commands) -> None:
         "plot", help="draw learning curves and sensitivity", allow_abbrev=False
     )
     plot.add_argument("dir", metavar="DIR")
-    plot.add_argument("--out", metavar="DIR", help="folder of the pictures (default: DIR)")
+    plot.add_argument("--folder", metavar="F", help="where the pictures go (default: DIR)")
     plot.add_argument("--format", choices=("png", "pdf", "svg"), default="png")
     plot.add_argument("--top", type=_positive, default=5, metavar="N", help="curves in colour")
     plot.add_argument("--metric", default="eval_return", help="what to draw")
@@ -50,6 +50,6 @@ def draw(options: argparse.Namespace, flags: list[str]) -> int:
 
     flag_words.none_left(flags)
     loaded = results.load(options.dir)
-    for path in loaded.plot(options.out, options.metric, options.top, options.format):
+    for path in loaded.plot(options.folder, options.metric, options.top, options.format):
         print(path)
     return 0

@@ -139,7 +139,7 @@ def test_table_formats(run_dir, capsys, fmt, word):
 
 
 def test_plot_writes_where_it_says(run_dir, tmp_path, capsys):
-    assert main(["plot", str(run_dir), "--out", str(tmp_path / "p"), "--format", "pdf"]) == 0
+    assert main(["plot", str(run_dir), "--folder", str(tmp_path / "p"), "--format", "pdf"]) == 0
     for line in capsys.readouterr().out.splitlines():
         assert Path(line).read_bytes().startswith(b"%PDF")
 
@@ -175,7 +175,11 @@ def test_envs_lists_all_and_shows_one(capsys):
         ),
         (["train", "ppo", "--env", "CartPole-v1", "--surrogate.low", "2"], "surrogate.low: 2"),
         (["train", "ppo", "--env", "CartPole-v1", "--learning-rate"], "has no value"),
-        (["train", "ppo", "--env", "CartPole-v1", "--seeds", "0"], "seeds"),
+        (["train", "ppo", "--env", "CartPole-v1", "--seeds", "0"], "seeds: 0"),
+        (["train", "ppo", "--env", "CartPole-v1", "--seeds", "-2"], "seeds: -2"),
+        (["train", "ppo", "--env", "CartPole-v1", "--total-steps", "0"], "total_steps: 0"),
+        (["train", "ppo", "--env", "CartPole-v1", "--env.gravity", "abc"], "gravity"),
+        (["train", "ppo", "--env", "jaxac.envs.loop:step"], "must take no arguments"),
         (["train", "ppo", "--env", "CartPole-v1", "--credit", "GEA"], "did you mean GAE"),
         (
             ["train", "ppo", "--env", "CartPole-v1", "--num-minibatches", "7", "--plain"],

@@ -10,9 +10,11 @@ import pytest
 
 import jaxac
 from jaxac.errors import StoreError, SweepError
+from jaxac.ops.schedule import Linear
 from jaxac.report import tables
 from jaxac.sweep.progress import Plain, Quiet
 from jaxac.sweep.spec import Sweep
+from tests.sweep import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = {
@@ -71,8 +73,6 @@ def test_every_run_is_in_the_frame_at_every_evaluation(whole):
 def test_a_run_is_what_the_algorithm_gives_on_its_own(whole):
     """Config 3 (learning rate 0.2, width 3), seed 2, against the algorithm called by hand."""
     import jax
-
-    from tests.sweep import tiny
 
     env = jaxac.make_env("probe/ConstantReward")
     algorithm = tiny.make(env)
@@ -224,3 +224,30 @@ def test_results_show_themselves(whole):
     assert repr(whole).endswith("18/18 runs)")
     assert "IQM" in whole._repr_markdown_()
     assert whole.hp(0)["learning_rate"] == 0.1
+
+
+def test_infinities_and_operators_survive_resuming_in_a_fresh_process(tmp_path):
+    """The manifest is JSON, which has neither; the plan made from it must be the same."""
+    sweep = Sweep(
+        algorithm="ppo",
+        env="probe/ConstantReward",
+        total_steps=64,
+        evaluations=1,
+        fixed={
+            "target_kl": float("inf"),
+            "surrogate": tiny.Push(),
+            "learning_rate": Linear(1e-3, 0.0),
+            "num_envs": 4,
+            "num_steps": 8,
+            "net.hidden": (4,),
+        },
+    )
+    jaxac.run(sweep, tmp_path / "run", Quiet())
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxac.cli.main", "resume", str(tmp_path / "run"), "--quiet"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| rank |" in done.stdout

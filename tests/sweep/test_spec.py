@@ -146,3 +146,40 @@ def test_the_shipped_quickstart_is_what_the_readme_says():
     found = spec.configs(sweep, jaxac.make_env("CartPole-v1").params)
     assert (len(found), len(sweep.seed_list), sweep.total_steps) == (16, 4, 100_000)
     assert set(sweep.space) == {"learning_rate", "entropy_coef", "credit.lam", "net.hidden"}
+
+
+def test_the_order_of_names_does_not_matter():
+    """Axes are sampled in alphabetical order, so a sweep read back from JSON is the same."""
+    space = {
+        "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+        "credit.lam": {"low": 0.8, "high": 1.0, "log": False},
+        "net.hidden": [[8], [16]],
+    }
+    backwards = dict(reversed(space.items()))
+    one, two = (spec.from_words({**WORDS, "space": x}, "test") for x in (space, backwards))
+    assert one.hash == two.hash
+    assert [r.swept for r in rows(space=space)] == [r.swept for r in rows(space=backwards)]
+    short = {**space, "credit.lam": {"low": 0.8, "high": 1.0}}
+    assert spec.from_words({**WORDS, "space": short}, "test").hash == one.hash
+
+
+def test_an_operator_of_another_package_is_named_by_its_module():
+    (row,) = rows(configs=1, space={}, fixed={"surrogate": "tests.sweep.tiny:Push"})
+    assert type(row.hp.surrogate).__name__ == "Push"
+    with pytest.raises(ConfigError, match="cannot import no_such_module"):
+        rows(fixed={"surrogate": "no_such_module:Push"})
+
+
+@pytest.mark.parametrize("where", ["fixed", "space"])
+@pytest.mark.parametrize("word", ["num_updates", "total_steps"])
+def test_what_a_sweep_sets_itself_cannot_be_set(where, word):
+    with pytest.raises(SweepError, match=f"{word}: a sweep sets it itself"):
+        rows(**{where: {word: [1, 2] if where == "space" else 1}})
+
+
+def test_a_count_among_env_params_stays_whole():
+    (row,) = rows(configs=1, space={}, env_params={"max_steps_in_episode": 50.0})
+    assert row.env_params.max_steps_in_episode == 50
+    assert isinstance(row.env_params.max_steps_in_episode, int)
+    with pytest.raises(ConfigError, match=r"3\.7 is not a whole number"):
+        rows(configs=1, space={}, env_params={"max_steps_in_episode": 3.7})

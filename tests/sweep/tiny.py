@@ -61,3 +61,11 @@ def make(env):
         return jnp.zeros(obs.shape[0], jnp.int32), carry
 
     return algorithm(init, update, evaluate, act, lambda hp: hp.num_envs, env.params)
+
+
+@frozen
+class Push:
+    """A surrogate of another package, for the tests of naming one."""
+
+    def __call__(self, log_ratio, advantage):
+        return log_ratio * advantage
