@@ -21,7 +21,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from jaxac.errors import JaxacError
 from jaxac.report import stats
@@ -195,9 +195,12 @@ def _number_axis(axes: Axes, values: list[Any], score: np.ndarray) -> np.ndarray
     x = np.array([np.nan if format_value(v) == "-" else v for v in values], np.float64)
     if _is_log(x[~np.isnan(x)]):
         axes.set_xscale("log")
+        few_decades = np.nanmax(x) / np.nanmin(x) < 300.0
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if few_decades else (1.0,)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", nbins=4)
-        axes.xaxis.set_major_formatter(lambda tick, _: format_value(round(tick, 12)))
+    axes.xaxis.set_major_formatter(lambda tick, _: format_value(float(f"{tick:.6g}")))
     known = ~np.isnan(x) & ~np.isnan(score)
     middle = stats.running_median(x[known], score[known])
     axes.plot(*middle, **MEDIAN, label="median" if middle[0].size > 1 else None)
