@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
-from rich.console import Console
+from rich import live
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from jaxac.report import stats
-from jaxac.sweep.plan import Batch, Group, Plan
+from jaxac.sweep import plan as planning
+from jaxac.sweep.plan import Batch, Plan
 
 
 class Reporter(Protocol):
@@ -23,7 +26,7 @@ class Reporter(Protocol):
         """Something that a person should know, once."""
         ...
 
-    def compiling(self, group: Group) -> None:
+    def compiling(self, group: planning.Group) -> None:
         """A group's program is being compiled."""
         ...
 
@@ -115,22 +118,26 @@ class Tally:
         return max(scores.items(), key=lambda item: item[1]) if scores else None
 
     def words(self) -> str:
-        """One line: runs, rate, time left, best."""
+        """Runs done and diverged, rate, time left."""
         parts = [f"{self.runs_done}/{self.plan.num_runs} runs"]
         if self.diverged:
             parts.append(f"{len(self.diverged)} diverged")
         if self.rate:
             left = (self.plan.env_steps - self.total) / self.rate
             parts += [f"{si(self.rate)} env steps/s", f"{clock(left)} left"]
-        best = self.best()
-        if best is not None:
-            config, score = best
-            parts.append(f"best {score:.4g}{describe(self.plan.configs[config].swept, '  ')}")
         return "  ".join(parts)
+
+    def best_words(self) -> str:
+        """The best configuration so far, or nothing before the first evaluation."""
+        best = self.best()
+        if best is None:
+            return ""
+        config, score = best
+        return f"best {score:.4g}{describe(self.plan.configs[config].swept, '  ')}"
 
 
 class Live:
-    """A bar that moves, for terminals and notebooks."""
+    """A bar that moves, with the best configuration below it; for terminals and notebooks."""
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console()
@@ -138,14 +145,12 @@ class Live:
     def planned(self, plan, where):
         self.tally = Tally(plan)
         self.console.print(headline(plan, where), highlight=False)
-        columns = (
-            BarColumn(24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.description}"),
+        self.bar = Progress(
+            BarColumn(24), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}")
         )
-        self.bar = Progress(*columns, console=self.console, transient=True)
         self.task = self.bar.add_task("starting", total=plan.env_steps)
-        self.bar.start()
+        self.display = live.Live(self.bar, console=self.console, transient=True)
+        self.display.start()
 
     def noted(self, text):
         self.console.print(text, highlight=False)
@@ -161,9 +166,11 @@ class Live:
     def _show(self, doing):
         words = "  ".join(filter(None, [doing, self.tally.words()]))
         self.bar.update(self.task, completed=self.tally.total, description=words)
+        best = Text(self.tally.best_words(), overflow="ellipsis", no_wrap=True)
+        self.display.update(Group(self.bar, best))
 
     def ended(self):
-        self.bar.stop()
+        self.display.stop()
 
 
 class Plain:
@@ -191,7 +198,8 @@ class Plain:
         if now - self.last >= self.interval or self.tally.runs_done == self.tally.plan.num_runs:
             self.last = now
             share = 100.0 * self.tally.total / self.tally.plan.env_steps
-            self.console.print(f"{share:3.0f}%  {self.tally.words()}", highlight=False)
+            words = f"{share:3.0f}%  {self.tally.words()}  {self.tally.best_words()}"
+            self.console.print(words, highlight=False)
 
     def ended(self):
         pass
