@@ -61,6 +61,8 @@ class LogUniform:
 
     def __call__(self, u: float) -> float:
         """The value at quantile `u` in [0, 1]."""
+        if u in (0.0, 1.0):
+            return self.high if u else self.low  # exactly, where exp(log(x)) is x but for rounding
         return math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
 
 

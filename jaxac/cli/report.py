@@ -13,7 +13,9 @@ def add(commands) -> None:
     )
     table.add_argument("dir", metavar="DIR")
     table.add_argument("--format", choices=("md", "csv", "latex"), default="md")
-    table.add_argument("--top", type=_positive, metavar="N", help="only the best N configurations")
+    table.add_argument(
+        "--top", type=positive_number, metavar="N", help="only the best N configurations"
+    )
     table.add_argument("--metric", default="eval_return", help="what to rank by")
     table.set_defaults(run=print_table)
 
@@ -23,12 +25,14 @@ def add(commands) -> None:
     plot.add_argument("dir", metavar="DIR")
     plot.add_argument("--folder", metavar="F", help="where the pictures go (default: DIR)")
     plot.add_argument("--format", choices=("png", "pdf", "svg"), default="png")
-    plot.add_argument("--top", type=_positive, default=5, metavar="N", help="curves in colour")
+    plot.add_argument(
+        "--top", type=positive_number, default=5, metavar="N", help="curves in colour"
+    )
     plot.add_argument("--metric", default="eval_return", help="what to draw")
     plot.set_defaults(run=draw)
 
 
-def _positive(text: str) -> int:
+def positive_number(text: str) -> int:
     if int(text) < 1:
         raise ValueError
     return int(text)

@@ -77,14 +77,14 @@ def final_returns(results: Results) -> dict[int, float]:
 def finish(results: Results, options: argparse.Namespace) -> None:
     """The last line, if `--json` asks for one."""
     if options.json:
-        print(json.dumps(summary(results)))
+        print(json.dumps(summary(results), allow_nan=False))
 
 
 def summary(results: Results) -> dict[str, Any]:
     """A finished sweep as one machine-readable object."""
     sweep = results.manifest["sweep"]
     last = results.wide.drop_duplicates(["config", "seed"], keep="last")["step"]
-    returns = [x if math.isfinite(x) else None for x in final_returns(results).values()]
+    returns = list(map(_number, final_returns(results).values()))
     one = len(results.manifest["configs"]) == 1
     best = results.table().iloc[0]
     return {
@@ -95,10 +95,19 @@ def summary(results: Results) -> dict[str, Any]:
         "env_steps": sum(map(int, last)),
         "compile_s": round(results.seconds["compile"], 3),
         "run_s": round(results.seconds["run"], 3),
-        **({"returns": returns} if one else {"best": int(best["config"]), "iqm": best["IQM"]}),
+        **(
+            {"returns": returns}
+            if one
+            else {"best": int(best["config"]), "iqm": _number(best["IQM"])}
+        ),
         "out": str(results.path),
         "version": jaxac.__version__,
     }
+
+
+def _number(x: float) -> float | None:
+    """A number as JSON has it: none for NaN and infinities."""
+    return float(x) if math.isfinite(x) else None
 
 
 def next_commands(results: Results, best: int) -> list[str]:

@@ -51,7 +51,7 @@ def train(options: argparse.Namespace, flags: list[str]) -> int:
         algorithm=options.algorithm,
         env=options.env,
         total_steps=steps,
-        seeds=list(range(options.seed, options.seed + options.seeds)) or options.seeds,
+        seeds=range(options.seed, options.seed + options.seeds) or options.seeds,
         evaluations=options.evaluations,
         tuned=settings is not None,
         lanes=options.lanes,

@@ -66,37 +66,49 @@ class RunRow:
 class Ledger:
     """One connection. Every change is a transaction that is on disk when the call returns."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, writing: bool = True):
         self.path = path
         with _explained(path):
-            self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
+            self._db = sqlite3.connect(
+                f"{path.resolve().as_uri()}{'' if writing else _read_only(path)}",
+                timeout=30.0,
+                isolation_level=None,
+                uri=True,
+            )
+            if writing:
+                self._db.execute("pragma journal_mode = wal")
+                self._db.execute("pragma synchronous = full")
 
     @classmethod
-    def create(cls, path: Path, runs: Iterable[RunRow]) -> "Ledger":
+    def create(cls, path: Path, runs: Iterable[RunRow], manifest_sha256: str = "") -> "Ledger":
         """A new ledger that holds `runs`, none of them begun."""
         ledger = cls(path)
         with ledger._transaction() as db:
             for statement in _TABLES.strip().split(";\n"):
                 db.execute(statement)
             db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
+            db.execute("insert into meta values ('manifest_sha256', ?)", (manifest_sha256,))
             rows = [(r.run, r.config, r.seed, r.batch, r.status, r.diverged_step) for r in runs]
             db.executemany("insert into runs values (?, ?, ?, ?, ?, ?)", rows)
         return ledger
 
     @classmethod
-    def open(cls, path: Path) -> "Ledger":
+    def open(cls, path: Path, writing: bool = True) -> "Ledger":
         """An existing ledger. Raises `StoreError` if it is missing, damaged or too new."""
         if not path.exists():
             raise StoreError(f"{path} is missing: this is not a run directory of jaxac")
-        ledger = cls(path)
+        ledger = cls(path, writing)
         with _explained(path):
             row = ledger._db.execute("select value from meta where key = 'schema'").fetchone()
         if row is None or row[0] != str(SCHEMA):
             found = row[0] if row else "none"
             raise StoreError(f"{path} has schema {found}, this jaxac reads {SCHEMA}")
         return ledger
+
+    @property
+    def manifest_sha256(self) -> str:
+        """The SHA-256 of the manifest beside the ledger."""
+        return self._all("select value from meta where key = 'manifest_sha256'")[0][0]
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded into the database."""
@@ -191,6 +203,15 @@ class Ledger:
 
     def _one(self, query: str, *values: object) -> float:
         return self._all(query, *values)[0][0]
+
+
+def _read_only(path: Path) -> str:
+    """The URI's words for a reader, who may have no right to write beside the database.
+
+    Without a write-ahead log nobody is writing, and the file can be taken as it is.
+    """
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    return "?mode=ro" if has_log else "?mode=ro&immutable=1"
 
 
 @contextlib.contextmanager

@@ -35,19 +35,18 @@ class RunDirectory:
     @classmethod
     def create(cls, path: Path, manifest: dict[str, Any], runs: list[RunRow]) -> "RunDirectory":
         """A new run directory. Raises `StoreError` if the folder holds anything else."""
-        own = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, *FOLDERS}
-        if path.exists() and not (path.is_dir() and {x.name for x in path.iterdir()} <= own):
-            raise StoreError(f"{path} exists and is no run directory; choose another --out")
         with files.explained(path):
+            _check_free(path)
             for folder in ("", *FOLDERS):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         lock = _take_lock(path)
         try:
             for file in path.glob(f"{LEDGER}*"):  # of a creation that was killed
                 file.unlink()
-            ledger = Ledger.create(path / LEDGER, runs)
+            text = json.dumps(manifest, indent=1, sort_keys=True).encode()
+            ledger = Ledger.create(path / LEDGER, runs, files.digest(text))
             # The manifest is written last: a folder that has one is a whole run directory.
-            files.write(path / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+            files.write(path / MANIFEST, text)
         except BaseException:
             os.close(lock)
             raise
@@ -57,14 +56,31 @@ class RunDirectory:
     def open(cls, path: Path, writing: bool = False) -> "RunDirectory":
         """An existing run directory. Raises `StoreError` if it is none, or in use by a writer."""
         manifest = read_manifest(path)
-        ledger = Ledger.open(path / LEDGER)
-        return cls(path, manifest, ledger, _take_lock(path) if writing else None)
+        ledger = Ledger.open(path / LEDGER, writing)
+        if files.digest((path / MANIFEST).read_bytes()) != ledger.manifest_sha256:
+            raise StoreError(
+                f"{path / MANIFEST} is damaged: its checksum differs from the ledger's. Restore it "
+                "from a copy, or start again in another --out"
+            )
+        lock = _take_lock(path) if writing else None
+        directory = cls(path, manifest, ledger, lock)
+        if writing:
+            directory._tidy()
+        return directory
 
     def close(self) -> None:
         """Close the ledger and release the lock."""
         self.ledger.close()
         if self._lock is not None:
             os.close(self._lock)
+
+    def _tidy(self) -> None:
+        """Delete what a killed writer left behind: half-written files, superseded checkpoints."""
+        batches = {c.batch for c in self.ledger.chunks()}
+        kept = {c.file for c in map(self.ledger.checkpoint, batches) if c is not None}
+        for file in [*self.path.glob("checkpoints/*.npz"), *self.path.glob("**/.*.partial")]:
+            if str(file.relative_to(self.path)) not in kept:
+                file.unlink()
 
     def acknowledge(
         self,
@@ -96,6 +112,15 @@ class RunDirectory:
         )
         if before is not None and before.file != checkpoint:
             (self.path / before.file).unlink(missing_ok=True)
+
+    def newest_metrics(self, batch: int) -> dict[str, np.ndarray] | None:
+        """Metrics [runs] of a batch's last acknowledged chunk, if there is one."""
+        done = [c for c in self.ledger.chunks() if c.batch == batch]
+        if not done:
+            return None
+        data = files.read(self.path / done[-1].shard, done[-1].shard_sha256)
+        table = shards.decode(data, done[-1].shard)
+        return {name: table[name].to_numpy() for name in ("finite", "eval_return")}
 
     def chunks_done(self, batch: int) -> int:
         """How many chunks of a batch are acknowledged."""
@@ -136,8 +161,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def is_run_directory(path: Path) -> bool:
-    """Whether the folder holds a whole run directory."""
-    return (path / MANIFEST).exists()
+    """Whether the folder holds a whole run directory. Raises `StoreError` if it may not be read."""
+    with files.explained(path):
+        return (path / MANIFEST).exists()
+
+
+def _check_free(path: Path) -> None:
+    """Raise `StoreError` unless a run directory can begin here: nothing, or one barely begun."""
+    own = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, *FOLDERS}
+    if not path.exists():
+        return
+    if not path.is_dir() or not {x.name for x in path.iterdir()} <= own:
+        raise StoreError(f"{path} exists and is no run directory; choose another --out")
+    if any(any((path / folder).glob("*")) for folder in FOLDERS):
+        raise StoreError(f"{path} holds results but has lost its {MANIFEST}; choose another --out")
 
 
 def _take_lock(path: Path) -> int:

@@ -124,7 +124,8 @@ def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
         count = math.ceil(updates / k)
         return count * k - updates, abs(count - wanted)
 
-    best = min(range(least, most + 1), key=cost)
+    near = max(least, updates // wanted - 500), min(most, updates // wanted + 500)
+    best = min(range(near[0], near[1] + 1), key=cost)
     return math.ceil(updates / best), best
 
 

@@ -14,6 +14,9 @@ from jaxac.report import stats
 from jaxac.sweep import plan as planning
 from jaxac.sweep.plan import Batch, Plan
 
+Metrics = Mapping[str, np.ndarray]
+"""Metrics of a batch's runs, [runs]."""
+
 
 class Reporter(Protocol):
     """Where the engine tells of its steps."""
@@ -30,10 +33,16 @@ class Reporter(Protocol):
         """A group's program is being compiled."""
         ...
 
-    def advanced(
-        self, batch: Batch, chunks_done: int, metrics: Mapping[str, np.ndarray] | None
-    ) -> None:
-        """`chunks_done` chunks of a batch are acknowledged; no metrics for those found on disk."""
+    def found(self, batch: Batch, chunks_done: int, metrics: Metrics | None) -> None:
+        """That many chunks of a batch are on disk already; `metrics` are the last one's."""
+        ...
+
+    def training(self, batch: Batch) -> None:
+        """A batch begins to train."""
+        ...
+
+    def advanced(self, batch: Batch, chunks_done: int, metrics: Metrics) -> None:
+        """A chunk was acknowledged, the batch's `chunks_done`-th."""
         ...
 
     def ended(self) -> None:
@@ -53,6 +62,12 @@ class Quiet:
     def compiling(self, group):
         pass
 
+    def found(self, batch, chunks_done, metrics):
+        pass
+
+    def training(self, batch):
+        pass
+
     def advanced(self, batch, chunks_done, metrics):
         pass
 
@@ -67,36 +82,39 @@ class Tally:
         self.plan = plan
         self.steps = {batch.id: 0 for batch in plan.batches}
         self.fresh_steps = 0  # trained by this process
-        self.training_since: float | None = None
+        self.training_since = 0.0
         self.training_seconds = 0.0
         self.runs_done = 0
         self.diverged: set[int] = set()
         self.scores: dict[int, float] = {}
 
-    def compiling(self) -> None:
-        """Compilation does not count as training time."""
-        self.training_since = None
+    def training(self) -> None:
+        """Training time counts from here; compilation does not."""
+        self.training_since = time.monotonic()
 
-    def advanced(self, batch: Batch, chunks_done: int, metrics) -> None:
-        """Take a chunk into account."""
+    def advanced(self, batch: Batch, chunks_done: int, metrics: Metrics) -> None:
+        """Take into account a chunk that was trained now."""
         now = time.monotonic()
-        group = self.plan.groups[batch.group]
-        steps = len(batch.runs) * chunks_done * group.env_steps
-        if metrics is not None:
-            self.fresh_steps += steps - self.steps[batch.id]
-            if self.training_since is not None:
-                self.training_seconds += now - self.training_since
-            for run, finite, score in zip(
-                batch.runs, metrics["finite"], metrics["eval_return"], strict=True
-            ):
-                if finite and np.isfinite(score):
-                    self.scores[run.id] = score
-                else:
-                    self.diverged.add(run.id)
+        self.training_seconds += now - self.training_since
         self.training_since = now
-        self.steps[batch.id] = steps
+        before = self.steps[batch.id]
+        self.found(batch, chunks_done, metrics)
+        self.fresh_steps += self.steps[batch.id] - before
+
+    def found(self, batch: Batch, chunks_done: int, metrics: Metrics | None) -> None:
+        """Take into account what is on disk."""
+        group = self.plan.groups[batch.group]
+        self.steps[batch.id] = len(batch.runs) * chunks_done * group.env_steps
         if chunks_done == group.num_chunks:
             self.runs_done += len(batch.runs)
+        if metrics is None:
+            return
+        columns = batch.runs, metrics["finite"], metrics["eval_return"]
+        for run, finite, score in zip(*columns, strict=True):
+            if not (finite and np.isfinite(score)):
+                self.diverged.add(run.id)
+            self.scores[run.id] = score
+        self.scores = {k: v for k, v in self.scores.items() if k not in self.diverged}
 
     @property
     def total(self) -> int:
@@ -156,8 +174,14 @@ class Live:
         self.console.print(text, highlight=False)
 
     def compiling(self, group):
-        self.tally.compiling()
         self._show(f"compiling group {group.id + 1}/{len(self.tally.plan.groups)}")
+
+    def found(self, batch, chunks_done, metrics):
+        self.tally.found(batch, chunks_done, metrics)
+        self._show("")
+
+    def training(self, batch):
+        self.tally.training()
 
     def advanced(self, batch, chunks_done, metrics):
         self.tally.advanced(batch, chunks_done, metrics)
@@ -188,13 +212,17 @@ class Plain:
         self.console.print(text, highlight=False)
 
     def compiling(self, group):
-        self.tally.compiling()
+        pass
+
+    def found(self, batch, chunks_done, metrics):
+        self.tally.found(batch, chunks_done, metrics)
+
+    def training(self, batch):
+        self.tally.training()
 
     def advanced(self, batch, chunks_done, metrics):
         self.tally.advanced(batch, chunks_done, metrics)
         now = time.monotonic()
-        if metrics is None:
-            return
         if now - self.last >= self.interval or self.tally.runs_done == self.tally.plan.num_runs:
             self.last = now
             share = 100.0 * self.tally.total / self.tally.plan.env_steps

@@ -58,12 +58,15 @@ def resume(path: str | Path, progress: display.Reporter | None = None) -> Result
 
     Raises `StoreError` if the directory is none, is in use, or was begun by other versions.
     """
-    path = Path(path)
-    held = rundir.read_manifest(path)
-    sweep = from_words(config.numbers(held["sweep"]), str(path / rundir.MANIFEST))
-    plan = make_plan(sweep)
-    _check_same_plan(held, manifest(plan), path)
-    return _finish(plan, RunDirectory.open(path, writing=True), progress)
+    directory = RunDirectory.open(Path(path), writing=True)
+    try:
+        held = directory.manifest
+        plan = make_plan(from_words(config.numbers(held["sweep"]), f"{path}/{rundir.MANIFEST}"))
+        _check_same_plan(held, manifest(plan), directory.path)
+    except BaseException:
+        directory.close()
+        raise
+    return _finish(plan, directory, progress)
 
 
 def _finish(plan: Plan, directory: RunDirectory, progress: display.Reporter | None) -> Results:

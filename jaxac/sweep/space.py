@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,11 +31,22 @@ def grid(axes: Mapping[str, Search | GridAxis]) -> list[Point]:
     return [dict(zip(axes, row, strict=True)) for row in itertools.product(*columns)]
 
 
+def grid_size(axes: Mapping[str, Search | GridAxis]) -> int:
+    """How many points `grid` gives."""
+    return math.prod(_grid_count(axis) for axis in axes.values())
+
+
+def _grid_count(axis: Search | GridAxis) -> int:
+    if isinstance(axis, Choice):
+        return len(axis.values)
+    return axis.num if isinstance(axis, GridAxis) else DEFAULT_GRID
+
+
 def _grid_values(axis: Search | GridAxis) -> Sequence[Any]:
     if isinstance(axis, Choice):
         return axis.values
-    search, num = (axis.search, axis.num) if isinstance(axis, GridAxis) else (axis, DEFAULT_GRID)
-    return [search(u) for u in np.linspace(0.0, 1.0, num)]
+    search = axis.search if isinstance(axis, GridAxis) else axis
+    return [search(u) for u in np.linspace(0.0, 1.0, _grid_count(axis)).tolist()]
 
 
 def uniform(axes: Axes, count: int, seed: int) -> list[Point]:

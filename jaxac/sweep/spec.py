@@ -12,6 +12,7 @@ from jaxac.errors import ConfigError, SweepError, closest
 from jaxac.sweep import space as spaces
 
 MAX_RUNS = 1_000_000
+MAX_STEPS = 10**11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Sweep:
     env_params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        for word, least in (("total_steps", 1), ("evaluations", 1), ("sampler_seed", 0)):
+        _whole("total_steps", self.total_steps, 1, MAX_STEPS)
+        for word, least in (("evaluations", 1), ("sampler_seed", 0)):
             _whole(word, getattr(self, word), least)
         for word in ("configs", "lanes"):
             if getattr(self, word) is not None:
@@ -153,14 +155,11 @@ def configs(sweep: Sweep, env_params: Any) -> list[Config]:
         axes[path] = spaces.parse_axis(f"space.{path}", data, info.meta.search if info else None)
     constants = {}
     for name, data in sweep.env_params.items():
-        if isinstance(data, int | float):
+        if isinstance(data, int | float) and not isinstance(data, bool):
             constants[name] = data
         else:
             axes[f"env.{name}"] = spaces.parse_axis(f"env_params.{name}", data, None)
     points = _sample(sweep, axes)
-    if len(points) * len(sweep.seed_list) > MAX_RUNS:
-        runs = len(points) * len(sweep.seed_list)
-        raise SweepError(f"{runs:,} runs are more than the {MAX_RUNS:,} that one sweep may hold")
     return [_config(base, env_params, constants, point) for point in points]
 
 
@@ -195,7 +194,12 @@ def _like(default: Any, value: float, path: str) -> Any:
 
 
 def _sample(sweep: Sweep, axes: Mapping[str, Any]) -> list[spaces.Point]:
-    if sweep.sampler == "grid":
+    is_grid = sweep.sampler == "grid"
+    count = spaces.grid_size(axes) if is_grid else sweep.configs or 1
+    if count * len(sweep.seed_list) > MAX_RUNS:
+        runs = count * len(sweep.seed_list)
+        raise SweepError(f"{runs:,} runs are more than the {MAX_RUNS:,} that one sweep may hold")
+    if is_grid:
         points = spaces.grid(axes)
         if sweep.configs not in (None, len(points)):
             raise SweepError(
@@ -204,6 +208,8 @@ def _sample(sweep: Sweep, axes: Mapping[str, Any]) -> list[spaces.Point]:
         return points
     if any(isinstance(axis, spaces.GridAxis) for axis in axes.values()):
         raise SweepError(f"num belongs to a grid, but the sampler is {sweep.sampler}")
+    if axes and sweep.configs is None:
+        raise SweepError(f"configs is missing: how many points should {sweep.sampler} draw?")
     if not axes and (sweep.configs or 1) > 1:
         raise SweepError(f"configs = {sweep.configs}, but [space] is empty: they would be equal")
     return spaces.SAMPLERS[sweep.sampler](axes, sweep.configs or 1, sweep.sampler_seed)
@@ -222,21 +228,25 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _whole(word: str, value: Any, least: int) -> None:
+def _whole(word: str, value: Any, least: int, most: int | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SweepError(f"{word}: {value!r} is not a whole number of at least {least}")
+    if most is not None and value > most:
+        raise SweepError(f"{word}: {value} is more than {most}")
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
-    if isinstance(seeds, list | tuple):
+    if isinstance(seeds, list | tuple | range):
+        if len(seeds) > MAX_RUNS:
+            raise SweepError(f"seeds: {len(seeds):,} are more than the {MAX_RUNS:,} of one sweep")
         for seed in seeds:
             _whole("seeds", seed, 0)
         if not seeds or len(set(seeds)) < len(seeds):
             raise SweepError("seeds: the list is empty or names a seed twice")
         written = tuple(seeds)
     else:
-        _whole("seeds", seeds, 1)
-        written = tuple(range(min(seeds, MAX_RUNS)))
+        _whole("seeds", seeds, 1, MAX_RUNS)
+        written = tuple(range(seeds))
     if max(written) >= 2**32:
         raise SweepError(f"seeds: {max(written)} is not below 2^32")
     return written

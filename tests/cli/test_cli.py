@@ -71,6 +71,13 @@ def test_train_ends_with_one_line_of_json(tmp_path, capsys):
     assert (out / "learning_curves.png").exists()
 
 
+def test_json_is_valid_where_every_run_diverged(tmp_path, capsys):
+    command = ["train", *TINY, "--surge", "inf", "--seeds", "2", "--json", "--quiet"]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(line)["returns"] == [None, None] and "NaN" not in line
+
+
 def test_explicit_flags_win_over_tuned_settings_and_plain_leaves_them_out(capsys):
     base = ["train", "ppo", "--env", "CartPole-v1", "--dry-run"]
     assert main(base) == 0

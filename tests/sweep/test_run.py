@@ -1,5 +1,9 @@
+import hashlib
+import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -200,14 +204,17 @@ def test_two_processes_cannot_write_one_directory(whole):
 
 
 def test_resuming_with_another_plan_is_refused_by_name(whole, tmp_path):
-    import json
-    import shutil
-
     copy = tmp_path / "run"
     shutil.copytree(whole.path, copy)
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["versions"]["jax"] = "0.0.1"
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    text = json.dumps(manifest)
+    (copy / "manifest.json").write_text(text)
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
+        jaxac.load(copy)
+    with sqlite3.connect(copy / "ledger.sqlite") as db:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        db.execute("update meta set value = ? where key = 'manifest_sha256'", (digest,))
     with pytest.raises(StoreError, match=r"jax: 0\.0\.1 then"):
         jaxac.resume(copy, Quiet())
 
@@ -218,6 +225,41 @@ def test_progress_says_runs_rate_and_best(capsys, tmp_path):
     assert "6 configurations x 3 seeds" in lines[0] and "2 programs" in lines[0]
     assert "18/18 runs" in lines[-1] and "env steps/s" in lines[-1]
     assert "best" in lines[-1] and "learning_rate=" in lines[-1]
+
+
+def test_a_directory_that_lost_its_manifest_is_not_begun_again(whole, tmp_path):
+    shutil.copytree(whole.path, tmp_path / "run")
+    (tmp_path / "run/manifest.json").unlink()
+    with pytest.raises(StoreError, match=r"has lost its manifest\.json"):
+        jaxac.run(SWEEP, tmp_path / "run", Quiet())
+    assert len(list((tmp_path / "run/metrics").iterdir())) == 30
+
+
+def test_reading_results_changes_nothing_on_disk(whole):
+    before = {p: p.stat().st_mtime_ns for p in whole.path.rglob("*")}
+    outcome(jaxac.load(whole.path))
+    assert {p: p.stat().st_mtime_ns for p in whole.path.rglob("*")} == before
+
+
+def test_what_a_killed_writer_left_is_cleared_away(whole, tmp_path):
+    shutil.copytree(whole.path, tmp_path / "run")
+    litter = [
+        tmp_path / "run/metrics/.batch-00000-chunk-00009.parquet.1.partial",
+        tmp_path / "run/checkpoints/batch-00000-chunk-00001.npz",
+    ]
+    for file in litter:
+        file.write_bytes(b"x")
+    assert outcome(jaxac.resume(tmp_path / "run", Quiet())) == outcome(whole)
+    assert not any(file.exists() for file in litter)
+
+
+def test_progress_counts_what_was_found_on_disk(whole, tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        jaxac.run(SWEEP, tmp_path / "run", StopAfter(12))
+    jaxac.resume(tmp_path / "run", Plain(interval=0.0))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split("%")[0].strip() == "47" and "6/18 runs" in lines[1]
+    assert "18/18 runs" in lines[-1]
 
 
 def test_results_show_themselves(whole):

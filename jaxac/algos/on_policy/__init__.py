@@ -20,6 +20,7 @@ RECORDS = (
             "advantages are standardised per minibatch (slot `advantage`)",
             "the value loss is not clipped (slot `value_loss`)",
             "trunks are separate for Atari-like tasks too (slot `net`)",
+            "Box actions live in units where [-1, 1] is the range, and are clipped to it",
         ),
         tuned="jaxac.tuned:ppo.toml",
     ),
@@ -38,6 +39,8 @@ RECORDS = (
         row="S194",
         deviations=(
             "environments step in lockstep, so no gradient is stale",
+            "the learning rate is not annealed unless a schedule stands in its place",
+            "RMSProp is optax's, whose mean square starts at 0 (1 in OpenAI Baselines)",
             "trunks are separate (slot `net`)",
             "episodes cut by the time limit bootstrap from their true last observation",
         ),

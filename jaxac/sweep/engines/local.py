@@ -23,7 +23,7 @@ def run(plan: Plan, directory: RunDirectory, progress: Reporter) -> None:
             batches = [b for b in plan.batches if b.group == group.id]
             done = {b.id: directory.chunks_done(b.id) for b in batches}
             for batch in batches:
-                progress.advanced(batch, done[batch.id], None)
+                progress.found(batch, done[batch.id], directory.newest_metrics(batch.id))
             left = [b for b in batches if done[b.id] < group.num_chunks]
             if not left:
                 continue
@@ -46,7 +46,7 @@ def _run_batch(
 ) -> None:
     group = plan.groups[batch.group]
     runs = [r.id for r in batch.runs]
-    progress.advanced(batch, done, None)
+    progress.training(batch)
     begin = time.perf_counter()
     states = lanes.begin(plan, batch, program)
     if done:
