@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        print(f"jaxac: {error.filename or 'the system'}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:

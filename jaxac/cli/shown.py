@@ -46,8 +46,9 @@ def ranking(results: Results) -> None:
         print(f"(the best 20 of {len(table)})\n")
     for path in results.plot():
         print(path)
+    commands = next_commands(results, int(table["config"].iloc[0]))
     print("\nAnd now:")
-    for command in next_commands(results, int(table["config"].iloc[0])):
+    for command in commands if table["seeds"].iloc[0] else commands[1:]:
         print(f"  {command}")
 
 

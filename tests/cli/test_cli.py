@@ -249,6 +249,19 @@ def test_a_full_disk_is_one_message_and_the_sweep_goes_on_later(
     assert main(["sweep", str(sweep_file), "--out", out, "--quiet"]) == 0
 
 
+def test_an_unwritable_place_is_one_message(sweep_file, tmp_path, capsys, monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    for call in ("exists", "mkdir"):
+        with monkeypatch.context() as m:
+            m.setattr(Path, call, refuse)
+            out = str(tmp_path / "run")
+            assert main(["sweep", str(sweep_file), "--out", out, "--quiet"]) == 1
+        captured = capsys.readouterr().err
+        assert "Permission denied" in captured and captured.count("\n") == 1
+
+
 def test_interruption_says_how_to_go_on(sweep_file, tmp_path, capsys, monkeypatch):
     from jaxac.sweep import lanes
 
