@@ -182,7 +182,7 @@ def algorithm(
 
     def start(key, hp, params=None):
         params = env_params if params is None else params
-        return init(key, jax.tree.map(_strong_float, hp), jax.tree.map(_strong, params))
+        return init(key, jax.tree.map(_strong_float, hp), jax.tree.map(strong, params))
 
     def chunk(state):
         state, metrics = jax.lax.scan(lambda s, _: update(s), state, length=state.hp.num_updates)
@@ -207,6 +207,7 @@ def _strong_float(x):
     return jnp.asarray(x, jnp.float32)
 
 
-def _strong(x):
+def strong(x: Any) -> Array:
+    """An array of the same dtype that is not weakly typed, so that a second call is not traced."""
     x = jnp.asarray(x)
     return jax.lax.convert_element_type(x, x.dtype)

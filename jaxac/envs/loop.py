@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxac.core import Key, frozen
+from jaxac.core import Key, frozen, strong
 from jaxac.envs.contract import Env
 
 
@@ -44,7 +44,7 @@ def start(key: Key, env: Env, params: Any, num_envs: int) -> EnvLoop:
     """Reset `num_envs` environments, each from a key of its own."""
     env_state, obs = jax.vmap(env.reset, (0, None))(jax.random.split(key, num_envs), params)
     zero = jnp.zeros(num_envs)
-    env_state, obs = jax.tree.map(_strong, (env_state, obs))
+    env_state, obs = jax.tree.map(strong, (env_state, obs))
     return EnvLoop(env_state, obs, zero.astype(jnp.int32), zero)
 
 
@@ -87,7 +87,3 @@ def where(condition: Bool[Array, " N"], yes: Any, no: Any) -> Any:
 def _cast_like(tree, like):
     # unlike `astype`, this serves an environment that keeps a PRNG key in its state
     return jax.tree.map(lambda x, y: jax.lax.convert_element_type(x, y.dtype), tree, like)
-
-
-def _strong(x):
-    return jax.lax.convert_element_type(x, jnp.asarray(x).dtype)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jaxac.errors import StoreError
 from jaxac.report import figures, tables
-from jaxac.store import files, rundir, shards
+from jaxac.store import files, shards
 from jaxac.store.rundir import RunDirectory
 
 KEYS = ["config", "seed", "step"]
@@ -23,8 +23,8 @@ class Results:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.manifest = rundir.read_manifest(self.path)
         directory = RunDirectory.open(self.path)
+        self.manifest = directory.manifest
         self._runs = directory.ledger.runs()
         self._chunks = directory.ledger.chunks()
         self.seconds = {

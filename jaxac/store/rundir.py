@@ -76,8 +76,7 @@ class RunDirectory:
 
     def _tidy(self) -> None:
         """Delete what a killed writer left behind: half-written files, superseded checkpoints."""
-        batches = {c.batch for c in self.ledger.chunks()}
-        kept = {c.file for c in map(self.ledger.checkpoint, batches) if c is not None}
+        kept = {c.file for c in self.ledger.checkpoints()}
         for file in [*self.path.glob("checkpoints/*.npz"), *self.path.glob("**/.*.partial")]:
             if str(file.relative_to(self.path)) not in kept:
                 file.unlink()
@@ -115,11 +114,11 @@ class RunDirectory:
 
     def newest_metrics(self, batch: int) -> dict[str, np.ndarray] | None:
         """Metrics [runs] of a batch's last acknowledged chunk, if there is one."""
-        done = [c for c in self.ledger.chunks() if c.batch == batch]
-        if not done:
+        last = self.ledger.last_chunk(batch)
+        if last is None:
             return None
-        data = files.read(self.path / done[-1].shard, done[-1].shard_sha256)
-        table = shards.decode(data, done[-1].shard)
+        data = files.read(self.path / last.shard, last.shard_sha256)
+        table = shards.decode(data, last.shard)
         return {name: table[name].to_numpy() for name in ("finite", "eval_return")}
 
     def chunks_done(self, batch: int) -> int:
@@ -138,10 +137,8 @@ class RunDirectory:
     def damaged(self) -> dict[int, str]:
         """Batches with a file that is missing or damaged, and what is wrong with it."""
         found: dict[int, str] = {}
-        batches = {c.batch for c in self.ledger.chunks()}
         listed = [(c.batch, c.shard, c.shard_sha256) for c in self.ledger.chunks()]
-        for c in filter(None, map(self.ledger.checkpoint, batches)):
-            listed.append((c.batch, c.file, c.sha256))
+        listed += [(c.batch, c.file, c.sha256) for c in self.ledger.checkpoints()]
         for batch, file, sha256 in listed:
             try:
                 files.read(self.path / file, sha256)
