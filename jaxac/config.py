@@ -92,11 +92,25 @@ def _coerce(f: dataclasses.Field, value: Any, current: Any, path: str) -> Any:
         return value
     if isinstance(value, Mapping) or (isinstance(value, str) and value):
         return _operator(f, value, path)
+    takes_arrays = any(typing.get_origin(x) is tuple for x in typing.get_args(f.type))
+    if takes_arrays and isinstance(value, list | tuple | np.ndarray):
+        return _array(f, value, path)
     if f.type == Scalar or not is_frozen(current):
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise ConfigError(path, f"{value!r} is not a number; {meta(f).doc}")
-        return float(value)
+        if f.type == Scalar or not isinstance(current, int):
+            return float(value)
+        if not float(value).is_integer():
+            raise ConfigError(path, f"{value!r} is not a whole number; {meta(f).doc}")
+        return int(value)
     raise ConfigError(path, f"{value!r} is not an operator; it is now {type(current).__name__}")
+
+
+def _array(f: dataclasses.Field, value: Any, path: str) -> np.ndarray:
+    try:
+        return np.asarray(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(path, f"{value!r} is not an array of numbers; {meta(f).doc}") from error
 
 
 def _coerce_static(kind: Any, value: Any, path: str) -> Any:

@@ -78,7 +78,7 @@ def test_sweep_files_are_valid(page):
         words = tomllib.loads(block)
         if "algorithm" in words:
             sweep = spec.from_words(words, page.name)
-            assert spec.configs(sweep, registry.make_env(sweep.env).params)
+            assert spec.configs(sweep, registry.make_env(sweep.env, sweep.wrappers).params)
 
 
 @pytest.mark.parametrize("page", named(PAGES))

@@ -43,6 +43,17 @@ def _value(text: str) -> Any:
         return text
 
 
+def add_wrap_option(command: argparse.ArgumentParser) -> None:
+    """The option of every command that makes an environment."""
+    command.add_argument(
+        "--wrap",
+        action="append",
+        default=[],
+        metavar="WRAPPER",
+        help="change the environment, as in --wrap TimeAware --wrap 'FrameStack(num=2)'; in order",
+    )
+
+
 def add_run_options(command: argparse.ArgumentParser) -> None:
     """Options of every command that trains."""
     command.add_argument("--out", metavar="DIR", help="the run directory (default: a new one)")

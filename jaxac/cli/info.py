@@ -4,6 +4,7 @@ import argparse
 import json
 
 from jaxac.cli import flags as flag_words
+from jaxac.errors import ConfigError
 
 
 def add(commands) -> None:
@@ -14,6 +15,8 @@ def add(commands) -> None:
 
     command = commands.add_parser("envs", help="list the environments, or one", allow_abbrev=False)
     command.add_argument("name", metavar="NAME", nargs="?")
+    command.add_argument("--show", metavar="NAME", help="all that is known of one, as `envs NAME`")
+    flag_words.add_wrap_option(command)
     command.add_argument("--json", action="store_true")
     command.set_defaults(run=envs)
 
@@ -46,8 +49,11 @@ def envs(options: argparse.Namespace, flags: list[str]) -> int:
     from jaxac.cli import shown
 
     flag_words.none_left(flags)
-    if options.name:
-        print(shown.environment(registry.make_env(options.name), options.json))
+    name = options.show or options.name
+    if options.wrap and not name:
+        raise ConfigError("wrap", "which environment? Name it, as in --show CartPole-v1")
+    if name:
+        print(shown.environment(registry.make_env(name, options.wrap), options.json))
         return 0
     found = list(registry.env_ids())
     if options.json:

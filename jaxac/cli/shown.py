@@ -1,7 +1,6 @@
 """What commands print: plans, results, field tables."""
 
 import argparse
-import dataclasses
 import json
 import math
 import shlex
@@ -13,7 +12,10 @@ import numpy as np
 
 import jaxac
 from jaxac import config, registry
+from jaxac.envs import params as params_of
 from jaxac.envs.contract import Env
+from jaxac.envs.wrap import wrappers_of
+from jaxac.envs.wrappers import words as wrapper_words
 from jaxac.report import stats, tables
 from jaxac.report.results import Results
 from jaxac.sweep import progress
@@ -114,7 +116,9 @@ def _number(x: float) -> float | None:
 def next_commands(results: Results, best: int) -> list[str]:
     """Three commands that a person would want after a sweep, ready to copy."""
     sweep = results.manifest["sweep"]
-    words = [f"--env {sweep['env']}", f"--total-steps {sweep['total_steps']}"]
+    words = [f"--env {sweep['env']}"]
+    words += [f"--wrap {shlex.quote(wrapper_words.call(x))}" for x in sweep.get("wrappers", ())]
+    words += [f"--total-steps {sweep['total_steps']}"]
     changes = {**sweep["fixed"], **results.manifest["configs"][best]["swept"]}
     changes |= {f"env.{k}": v for k, v in sweep["env_params"].items() if f"env.{k}" not in changes}
     words += [w for name, value in changes.items() for w in _flag_words(name, value)]
@@ -217,23 +221,30 @@ def _search(search: Any) -> str:
 
 
 def environment(env: Env, as_json: bool) -> str:
-    """An environment's spaces, time limit and params, as text or JSON."""
-    params = {}
-    if dataclasses.is_dataclass(env.params):
-        params = {
-            f.name: config.to_json(getattr(env.params, f.name))
-            for f in dataclasses.fields(env.params)
-        }
+    """All that is known of an environment, with its wrappers in order, as text or JSON."""
+    space = env.observation_space
+    names = space if isinstance(space, dict) else {"": space}
+    params = {name: config.to_json(x) for name, x in params_of.env_params(env.params)}
     facts = {
         "name": env.name,
-        "observations": str(env.observation_space),
+        "observations": ", ".join(f"{k} {v}".strip() for k, v in names.items()),
         "actions": str(env.action_space),
         "time limit": int(env.time_limit(env.params)),
+        "agents": env.num_agents,
+        "resets": wrapper_words.call(_short(env.resets)),
     }
+    wrappers = [wrapper_words.table(x) for x in wrappers_of(env.params)]
     if as_json:
-        return json.dumps({**facts, "params": params})
-    lines = [f"{k}: {v}" for k, v in facts.items()]
+        return json.dumps({**facts, "wrappers": wrappers, "params": params})
+    lines = [f"{k}: {'one' if v is None else v}" for k, v in facts.items()]
+    calls = [f"  {i}. {wrapper_words.call(x)}" for i, x in enumerate(wrappers, 1)]
+    if calls:
+        lines += ["wrappers, the first nearest to the environment:", *calls]
     return "\n".join([*lines, "params (traced: each is a sweep axis):", *_params(params)])
+
+
+def _short(operator: Any) -> dict[str, Any]:
+    return {**config.to_json(operator), "op": type(operator).__name__}
 
 
 def _params(params: dict[str, Any]) -> list[str]:

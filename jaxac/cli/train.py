@@ -21,6 +21,7 @@ def add(commands) -> None:
     )
     command.add_argument("algorithm", metavar="ALGORITHM")
     command.add_argument("--env", required=True, help="`jaxac envs` lists them")
+    flag_words.add_wrap_option(command)
     command.add_argument("--seeds", type=int, default=1, metavar="K", help="how many (default 1)")
     command.add_argument("--seed", type=int, default=0, metavar="N", help="the first (default 0)")
     command.add_argument(
@@ -58,6 +59,7 @@ def train(options: argparse.Namespace, flags: list[str]) -> int:
         name=f"{options.algorithm}-{options.env}",
         fixed=fixed,
         env_params=env_params,
+        wrappers=options.wrap,
     )
     if settings:
         words = ", ".join(f"{k} = {v}" for k, v in settings.items())

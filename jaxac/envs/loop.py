@@ -8,6 +8,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxac.core import Key, frozen, strong
 from jaxac.envs.contract import Env
+from jaxac.envs.resets import fresh
+from jaxac.envs.resets import where as where
 
 
 @frozen
@@ -17,14 +19,15 @@ class EnvLoop:
     env_state: Any
     obs: Any
     elapsed: Int[Array, " N"]  # steps taken in the current episode
-    episode_return: Float[Array, " N"]  # undiscounted reward collected in it
+    episode_return: Float[Array, "N *agents"]  # undiscounted reward collected in it
+    kept: Any = ()  # by the plan of resets
 
 
 @frozen
 class Outcome:
     """One step of N environments, with episode ends told apart; every leaf is [N, ...].
 
-    A rollout's are stacked, [T, N, ...].
+    A rollout's are stacked, [T, N, ...]. With agents, rewards and returns are [..., A].
     """
 
     reward: Float[Array, "*batch"]
@@ -40,12 +43,19 @@ class Outcome:
         return self.terminated | self.truncated
 
 
-def start(key: Key, env: Env, params: Any, num_envs: int) -> EnvLoop:
-    """Reset `num_envs` environments, each from a key of its own."""
-    env_state, obs = jax.vmap(env.reset, (0, None))(jax.random.split(key, num_envs), params)
-    zero = jnp.zeros(num_envs)
-    env_state, obs = jax.tree.map(strong, (env_state, obs))
-    return EnvLoop(env_state, obs, zero.astype(jnp.int32), zero)
+def start(key: Key, env: Env, params: Any, num_envs: int, auto_reset: bool = True) -> EnvLoop:
+    """Reset `num_envs` environments, each from a key of its own.
+
+    `auto_reset` says whether `step` will be asked for it.
+    """
+    env_state, obs = jax.tree.map(strong, fresh(key, env.reset, params, num_envs))
+    elapsed = jnp.zeros(num_envs, jnp.int32)
+    episode_return = jnp.zeros((num_envs, *(() if env.num_agents is None else (env.num_agents,))))
+    kept = ()
+    if auto_reset:
+        key_kept = jax.random.fold_in(key, 1)
+        kept = jax.tree.map(strong, env.resets.start(key_kept, env.reset, params))
+    return EnvLoop(env_state, obs, elapsed, episode_return, kept)
 
 
 def step(
@@ -69,19 +79,17 @@ def step(
     truncated = (jnp.asarray(s.truncated, bool) | (elapsed >= env.time_limit(params))) & ~terminated
     env_state, obs = _cast_like((env_state, s.obs), (loop.env_state, loop.obs))
     outcome = Outcome(reward, terminated, truncated, obs, loop.episode_return + reward, elapsed)
-    after = EnvLoop(env_state, obs, elapsed, outcome.episode_return)
-    if auto_reset:
-        after = where(outcome.done, start(key_reset, env, params, num_envs), after)
-    return after, outcome
+    if not auto_reset:
+        return EnvLoop(env_state, obs, elapsed, outcome.episode_return, loop.kept), outcome
 
-
-def where(condition: Bool[Array, " N"], yes: Any, no: Any) -> Any:
-    """Choose between two pytrees of [N, ...] leaves, row by row."""
-
-    def pick(a, b):
-        return jnp.where(condition.reshape(condition.shape + (1,) * (jnp.ndim(a) - 1)), a, b)
-
-    return jax.tree.map(pick, yes, no)
+    done = outcome.done
+    env_state, obs = _cast_like(
+        env.resets(key_reset, loop.kept, env.reset, params, done, (env_state, obs)),
+        (env_state, obs),
+    )
+    elapsed = jnp.where(done, 0, elapsed)
+    episode_return = where(done, jnp.zeros_like(outcome.episode_return), outcome.episode_return)
+    return EnvLoop(env_state, obs, elapsed, episode_return, loop.kept), outcome
 
 
 def _cast_like(tree, like):

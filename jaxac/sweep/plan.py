@@ -77,7 +77,7 @@ def make_plan(sweep: Sweep) -> Plan:
 
     Raises `SweepError`, `ConfigError`, `RegistryError` or `EnvError`.
     """
-    env = registry.make_env(sweep.env)
+    env = registry.make_env(sweep.env, sweep.wrappers)
     algorithm = registry.make_algorithm(sweep.algorithm, env)
     configs = spec.configs(sweep, env.params)
     seeds = sweep.seed_list

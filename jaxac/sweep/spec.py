@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxac import config, registry
-from jaxac.errors import ConfigError, SweepError, closest
+from jaxac.envs.params import set_env_params
+from jaxac.envs.wrappers import words as wrapper_words
+from jaxac.errors import SweepError, closest
 from jaxac.sweep import space as spaces
 
 MAX_RUNS = 1_000_000
@@ -21,9 +23,11 @@ class Sweep:
 
     `seeds` is a count (0 .. seeds - 1) or a list; `fixed` and `space` map dotted hyper-parameter
     names to values and axes, `env_params` names of environment params to either. The order of names
-    does not matter: they are taken in alphabetical order. `tuned` starts
-    from the settings that ship for the environment instead of the plain defaults. Raises
-    `SweepError` or `ConfigError` for anything unknown, out of range or contradictory.
+    does not matter: they are taken in alphabetical order. `wrappers` change the environment in the
+    order they are listed, the first nearest to it: names, tables or objects, kept as tables with
+    every field written out. `tuned` starts from the settings that ship for the environment instead
+    of the plain defaults. Raises `SweepError` or `ConfigError` for anything unknown, out of range
+    or contradictory.
     """
 
     algorithm: str
@@ -40,6 +44,7 @@ class Sweep:
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     env_params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    wrappers: Sequence[Any] = ()
 
     def __post_init__(self):
         _whole("total_steps", self.total_steps, 1, MAX_STEPS)
@@ -69,6 +74,9 @@ class Sweep:
         for word in ("fixed", "space", "env_params"):
             table = {k: spaces.axis_words(v) for k, v in sorted(getattr(self, word).items())}
             object.__setattr__(self, word, table)
+        if not isinstance(self.wrappers, list | tuple):
+            raise SweepError(f'wrappers: {self.wrappers!r} is not a list such as ["TimeAware"]')
+        object.__setattr__(self, "wrappers", wrapper_words.plain(self.wrappers))
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -81,9 +89,12 @@ class Sweep:
 
     @property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits; `name` and `lanes` change no result and do not count."""
-        words = {k: v for k, v in self.to_json().items() if k not in ("name", "lanes")}
-        return config.stable_hash(words)
+        """Sixteen hexadecimal digits; `name` and `lanes` change no result and do not count.
+
+        Nor do `wrappers` where there are none: sweeps from before that word keep their hash.
+        """
+        without = ("name", "lanes") if self.wrappers else ("name", "lanes", "wrappers")
+        return config.stable_hash({k: v for k, v in self.to_json().items() if k not in without})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,28 +180,6 @@ def _config(base: Any, env_params: Any, constants: dict, point: spaces.Point) ->
     swept = {k: config.to_json(v) for k, v in point.items()}
     params = set_env_params(env_params, {**constants, **of_env})
     return Config(config.configure(base, own), params, swept)
-
-
-def set_env_params(params: Any, changes: Mapping[str, float]) -> Any:
-    """Environment params with fields changed. Raises `ConfigError` naming the closest field."""
-    if not changes:
-        return params
-    if not dataclasses.is_dataclass(params) or isinstance(params, type):
-        raise ConfigError(f"env.{min(changes)}", "this environment has no params")
-    known = [f.name for f in dataclasses.fields(params)]
-    for name in changes:
-        if name not in known:
-            raise ConfigError(f"env.{name}", f"no such environment param{closest(name, known)}")
-    typed = {k: _like(getattr(params, k), v, f"env.{k}") for k, v in changes.items()}
-    return dataclasses.replace(params, **typed)
-
-
-def _like(default: Any, value: float, path: str) -> Any:
-    if isinstance(default, bool) or not isinstance(default, int | float):
-        return value
-    if isinstance(default, int) and not float(value).is_integer():
-        raise ConfigError(path, f"{value!r} is not a whole number")
-    return type(default)(value)
 
 
 def _sample(sweep: Sweep, axes: Mapping[str, Any]) -> list[spaces.Point]:

@@ -11,6 +11,7 @@ from jaxac.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["tests.sweep.tiny:RECORD", "--env", "probe/ConstantReward", "--total-steps", "100"]
+WRAPPED = ["tests.envs.standing:RECORD", "--env", "probe/Truncation", "--total-steps", "20"]
 SWEEP = """
 algorithm = "tests.sweep.tiny:RECORD"
 env = "probe/ConstantReward"
@@ -170,6 +171,73 @@ def test_envs_lists_all_and_shows_one(capsys):
     assert "Box(1, [-2, 2])" in capsys.readouterr().out
 
 
+def test_envs_show_lists_wrappers_in_order_with_their_numbers(capsys):
+    wrap = ["--wrap", "RescaleAction", "--wrap", "StickyActions(prob=0.125)"]
+    assert main(["envs", "--show", "Pendulum-v1", *wrap, "--wrap", "ResetPool(size=9)"]) == 0
+    shown = capsys.readouterr().out
+    for line in (
+        "actions: Box(1, [-1, 1])",
+        "agents: one",
+        "resets: Pool(size=9)",
+        "  1. RescaleAction",
+        "  2. StickyActions(prob=0.125)",
+        "  3. ResetPool(size=9)",
+        "  g = 10",
+        "  StickyActions.prob = 0.125",
+    ):
+        assert line in shown.splitlines(), line
+    assert main(["envs", "Pendulum-v1", *wrap, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["wrappers"] == [
+        {"op": "RescaleAction"},
+        {"op": "StickyActions", "prob": 0.125},
+    ]
+    assert found["params"]["g"] == 10.0 and found["params"]["StickyActions.prob"] == 0.125
+    assert found["agents"] is None and found["time limit"] == 200
+    assert main(["envs", "--show", "Pendulum-v1"]) == 0
+    assert "wrappers" not in capsys.readouterr().out
+
+
+def test_train_wraps_in_order_and_sets_params_of_both(tmp_path):
+    out = tmp_path / "run"
+    command = ["train", *WRAPPED, "--wrap", "FrameStack(num=2)", "--wrap", "StickyActions"]
+    flags = ["--env.StickyActions.prob", "0.5", "--env.max-steps", "2", "--out", str(out)]
+    assert main([*command, *flags, "--quiet"]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["sweep"]["wrappers"] == [
+        {"op": "FrameStack", "num": 2},
+        {"op": "StickyActions", "prob": 0.25},
+    ]
+    assert manifest["sweep"]["env_params"] == {"StickyActions.prob": 0.5, "max_steps": 2}
+    assert main(["resume", str(out), "--quiet"]) == 0
+
+
+def test_the_command_printed_for_next_wraps_too(tmp_path, capsys):
+    import shlex
+
+    path = tmp_path / "wrapped.toml"
+    path.write_text(
+        f"""
+algorithm = "{WRAPPED[0]}"
+env = "{WRAPPED[2]}"
+total_steps = {WRAPPED[4]}
+sampler = "grid"
+wrappers = ["TimeAware", {{op = "NormaliseObservation", mean = [1, 2]}}, "ClipReward(low=-inf)"]
+[env_params]
+"NormaliseObservation.std" = [1.0, 2.0]
+"""
+    )
+    assert main(["sweep", str(path), "--out", str(tmp_path / "run")]) == 0
+    shown = capsys.readouterr().out
+    command = shlex.split(shown.split("And now:")[1].strip().splitlines()[0])
+    assert main([*command[1:], "--out", str(tmp_path / "again"), "--quiet"]) == 0
+    before, after = (
+        json.loads((tmp_path / x / "manifest.json").read_text())["sweep"] for x in ("run", "again")
+    )
+    assert after["wrappers"] == before["wrappers"] and len(after["wrappers"]) == 3
+    assert list(after["env_params"]) == ["NormaliseObservation.std"]
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -203,6 +271,20 @@ def test_envs_lists_all_and_shows_one(capsys):
         (["table", "nowhere"], "is not a run directory"),
         (["show", "nothing"], "there is no algorithm"),
         (["envs", "Nothing-v0"], "there is no environment"),
+        (["envs", "--show", "Nothing-v0"], "there is no environment"),
+        (["envs", "--wrap", "TimeAware"], "which environment?"),
+        (["envs", "CartPole-v1", "--wrap", "TimeAwar"], "did you mean TimeAware"),
+        (["train", *TINY, "--wrap", "StickyActions(0.1)"], "write Name or Name(field=1.0"),
+        (["train", *TINY, "--wrap", "StickyActions(prob=2)"], "StickyActions.prob: 2 is outside"),
+        (["train", *TINY, "--wrap", "RescaleAction"], "needs a Box of actions"),
+        (
+            ["train", *TINY, "--wrap", "FrameStack", "--env.FrameStack.num", "2"],
+            "FrameStack(num=4)",
+        ),
+        (
+            ["train", *TINY, "--wrap", "StickyActions", "--env.StickyActions.pro", "1"],
+            "did you mean",
+        ),
     ],
 )
 def test_bad_input_gives_one_clear_message_and_leaves_nothing(

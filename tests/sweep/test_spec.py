@@ -1,8 +1,14 @@
+import dataclasses
+import json
+
+import jax
 import pytest
 
 import jaxac
+from jaxac import config
+from jaxac.envs import wrappers
 from jaxac.errors import ConfigError, JaxacError, SweepError
-from jaxac.fields import LogUniform
+from jaxac.fields import LogUniform, Uniform
 from jaxac.sweep import spec
 
 WORDS = {
@@ -193,3 +199,98 @@ def test_a_count_among_env_params_stays_whole():
     assert isinstance(row.env_params.max_steps_in_episode, int)
     with pytest.raises(ConfigError, match=r"3\.7 is not a whole number"):
         rows(configs=1, space={}, env_params={"max_steps_in_episode": 3.7})
+
+
+WRAPPED = """
+algorithm = "ppo"
+env = "CartPole-v1"
+total_steps = 1000
+configs = 4
+wrappers = ["TimeAware", {op = "StickyActions", prob = 0.5}, "ClipReward(low=0)"]
+[env_params]
+"StickyActions.prob" = {low = 0.0, high = 0.5}
+"ClipReward.high" = 2
+gravity = 12.0
+"""
+
+
+def test_wrappers_are_the_same_words_in_toml_and_python(tmp_path):
+    file = tmp_path / "wrapped.toml"
+    file.write_text(WRAPPED)
+    some = [
+        wrappers.TimeAware(),
+        {"op": "jaxac.envs.wrappers:StickyActions", "prob": 0.5},
+        wrappers.ClipReward(low=0),
+    ]
+    python = jaxac.Sweep(
+        algorithm="ppo",
+        env="CartPole-v1",
+        total_steps=1000,
+        configs=4,
+        wrappers=some,
+        env_params={
+            "StickyActions.prob": Uniform(0.0, 0.5),
+            "ClipReward.high": 2,
+            "gravity": 12.0,
+        },
+    )
+    toml = spec.from_toml(file)
+    assert toml.hash == python.hash and toml.wrappers == python.wrappers
+    assert toml.to_json()["wrappers"] == [
+        {"op": "TimeAware"},
+        {"op": "StickyActions", "prob": 0.5},
+        {"op": "ClipReward", "low": 0.0, "high": 1.0},
+    ]
+    backwards = dataclasses.replace(toml, wrappers=toml.wrappers[::-1])
+    assert backwards.hash != toml.hash, "the order of wrappers changes results"
+    again = spec.from_words(config.numbers(json.loads(json.dumps(toml.to_json()))), "manifest")
+    assert again == toml and again.hash == toml.hash
+
+
+def test_params_of_the_environment_and_of_wrappers_are_set_side_by_side(tmp_path):
+    file = tmp_path / "wrapped.toml"
+    file.write_text(WRAPPED)
+    sweep = spec.from_toml(file)
+    env = jaxac.make_env(sweep.env, sweep.wrappers)
+    found = spec.configs(sweep, env.params)
+    for row in found:
+        assert row.env_params.env.gravity == 12.0
+        _, sticky, clip = row.env_params.wrappers
+        assert sticky.prob == row.swept["env.StickyActions.prob"] and clip.high == 2.0
+    assert len({r.swept["env.StickyActions.prob"] for r in found}) == 4
+    assert len({jax.tree.structure(r.env_params) for r in found}) == 1
+
+
+def test_a_sweep_without_wrappers_keeps_the_hash_it_had_before_there_were_any():
+    sweep = spec.from_words(WORDS, "test")
+    words = sweep.to_json()
+    assert words.pop("wrappers") == []
+    for word in ("name", "lanes"):
+        words.pop(word)
+    assert sweep.hash == config.stable_hash(words)
+    assert spec.from_words({**WORDS, "wrappers": []}, "test").hash == sweep.hash
+    assert spec.from_words({**WORDS, "wrappers": ["SignReward"]}, "test").hash != sweep.hash
+
+
+def test_tuned_settings_are_those_of_the_environment_under_the_wrappers():
+    sweep = spec.from_words(
+        {**WORDS, "tuned": True, "configs": 1, "space": {}, "wrappers": ["SignReward"]}, "test"
+    )
+    (row,) = spec.configs(sweep, jaxac.make_env(sweep.env, sweep.wrappers).params)
+    assert row.hp.num_steps == jaxac.registry.tuned("ppo", "CartPole-v1")["num_steps"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"wrappers": "TimeAware"}, """is not a list such as ["TimeAware"]"""),
+        ({"wrappers": ["TimeAwar"]}, "did you mean TimeAware"),
+        ({"wrappers": [{"op": "FrameStack", "nun": 2}]}, "did you mean wrappers.FrameStack.num"),
+        ({"wrappers": [{"op": "FrameStack", "num": 0}]}, "wrappers.FrameStack.num: 0 is outside"),
+        ({"env_params": {"TimeAware.limit": 3}}, "env.TimeAware.limit: no such environment param"),
+    ],
+)
+def test_wrong_wrappers_are_refused_with_the_mend(change, words):
+    with pytest.raises(JaxacError) as caught:
+        rows(**change)
+    assert words in str(caught.value)
