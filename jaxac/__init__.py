@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxac.config import configure as configure
+    from jaxac.envs.check import check_env as check_env
     from jaxac.errors import JaxacError as JaxacError
     from jaxac.registry import make_algorithm as make_algorithm
     from jaxac.registry import make_env as make_env
     from jaxac.report.results import load as load
+    from jaxac.report.video import video as video
     from jaxac.sweep.run import resume as resume
     from jaxac.sweep.run import run as run
     from jaxac.sweep.spec import Sweep as Sweep
@@ -21,12 +23,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "JaxacError": "errors",
     "Sweep": "sweep.spec",
+    "check_env": "envs.check",
     "configure": "config",
     "load": "report.results",
     "make_algorithm": "registry",
     "make_env": "registry",
     "resume": "sweep.run",
     "run": "sweep.run",
+    "video": "report.video",
 }
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

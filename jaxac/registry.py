@@ -15,7 +15,7 @@ import importlib
 import importlib.metadata
 import importlib.resources
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from jaxac.errors import EnvError, RegistryError, closest
@@ -27,9 +27,20 @@ if TYPE_CHECKING:
 
 FAMILIES = ("jaxac.algos.on_policy",)
 SUITES = {
+    "brax": "jaxac.envs.adapters.brax",
+    "classic": "jaxac.envs.classic",
+    "craftax": "jaxac.envs.adapters.craftax",
     "gymnax": "jaxac.envs.adapters.gymnax",
+    "jaxmarl": "jaxac.envs.adapters.jaxmarl",
+    "jumanji": "jaxac.envs.adapters.jumanji",
+    "minatar": "jaxac.envs.minatar",
+    "mjx": "jaxac.envs.mjx",
+    "navix": "jaxac.envs.adapters.navix",
+    "pgx": "jaxac.envs.adapters.pgx",
+    "playground": "jaxac.envs.adapters.playground",
     "probe": "jaxac.envs.probes",
     "tabular": "jaxac.algos.tabular.env",
+    "xminigrid": "jaxac.envs.adapters.xminigrid",
 }
 
 
@@ -66,9 +77,15 @@ def defaults(key: str) -> Any:
 def make_algorithm(key: str, env: "Env") -> "Algorithm":
     """The pure functions of algorithm `key` on `env`.
 
-    Raises `EnvError` if the algorithm cannot act in the environment's action space.
+    Raises `EnvError` if the algorithm cannot act in the environment's action space, or the
+    environment has several agents.
     """
     found = record(key)
+    if env.num_agents is not None:
+        raise EnvError(
+            f"{key} trains one agent, but {env.name} has {env.num_agents} agents, each with an "
+            "observation, an action and a reward of its own; take an environment of one agent"
+        )
     kind = type(env.action_space).__name__
     if kind not in found.actions:
         able = [k for k, r in records().items() if kind in r.actions]
@@ -97,11 +114,21 @@ def env_ids() -> Iterator[tuple[str, str]]:
         yield "", point.name
 
 
-def make_env(name: str) -> "Env":
+def make_env(name: str, wrappers: Iterable[Any] = ()) -> "Env":
     """The environment `suite/Name`, a bare `Name` that one suite has, or `module:function`.
 
-    Raises `RegistryError` for an unknown name (with the closest ones), or an ambiguous one.
+    `wrappers` change it in order, the first nearest to it: objects, names (`"TimeAware"`), tables
+    (`{"op": "FrameStack", "num": 2}`) or calls (`"FrameStack(num=2)"`). Raises `RegistryError` for
+    an unknown name (with the closest ones), or an ambiguous one, `ConfigError` for an unknown
+    wrapper and `EnvError` for one that does not fit.
     """
+    from jaxac.envs.wrap import wrap
+    from jaxac.envs.wrappers import words
+
+    return wrap(_unwrapped(name), *words.parse(wrappers))
+
+
+def _unwrapped(name: str) -> "Env":
     if ":" in name:
         return _env(name)
     for point in importlib.metadata.entry_points(group="jaxac.environments"):

@@ -67,6 +67,7 @@ def seeds(results: Results) -> None:
         print(f"  IQM {float(stats.iqm(values)):.1f}{interval}, mean {values.mean():.1f}")
     for path in results.plot():
         print(path)
+    print(f"\nAnd now:\n  jaxac video {results.path}")
 
 
 def final_returns(results: Results) -> dict[int, float]:

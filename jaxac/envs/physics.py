@@ -3,8 +3,13 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
 
 from jaxac.core import Int, Scalar, field, frozen
+
+MUSCLE = 2  # MuJoCo's mjGAIN_MUSCLE and mjBIAS_MUSCLE
+MUSCLE_FORCE = (2, 3)  # of a muscle's params, its peak force and what scales an automatic one
 
 
 @frozen
@@ -28,20 +33,34 @@ def physics_of(model: Any, max_steps: int) -> Physics:
 def with_physics(model: Any, physics: Physics) -> Any:
     """An `mjx.Model` under other constants.
 
-    What MuJoCo derives from masses when it compiles a model (`invweight0`, which softens
-    constraints) stays as it was.
+    `gain` scales an actuator's force and the range it is clipped to. What MuJoCo derives from
+    masses when it compiles a model (`invweight0`, which softens constraints) stays as it was, and
+    so does the inertia that joints add (`armature`).
     """
     gravity = jnp.asarray(model.opt.gravity).at[2].set(physics.gravity)
+    gains, biases = model.actuator_gaintype, model.actuator_biastype
     return model.tree_replace(
         {
             "opt.gravity": gravity,
             "body_mass": model.body_mass * physics.mass,
+            "body_subtreemass": model.body_subtreemass * physics.mass,
             "body_inertia": model.body_inertia * physics.mass,
             "geom_friction": model.geom_friction * physics.friction,
-            "actuator_gainprm": model.actuator_gainprm * physics.gain,
-            "actuator_biasprm": model.actuator_biasprm * physics.gain,
+            "pair_friction": model.pair_friction * physics.friction,
+            "actuator_gainprm": _stronger(gains, model.actuator_gainprm, physics.gain),
+            "actuator_biasprm": _stronger(biases, model.actuator_biasprm, physics.gain),
+            "actuator_forcerange": model.actuator_forcerange * physics.gain,
         }
     )
+
+
+def _stronger(
+    kinds: np.ndarray, prm: Float[Array, "actuators numbers"], gain: Scalar
+) -> Float[Array, "actuators numbers"]:
+    """Gain or bias params whose force is `gain` times theirs."""
+    shape = np.isin(np.arange(prm.shape[1]), MUSCLE_FORCE, invert=True)
+    kept = (np.asarray(kinds) == MUSCLE)[:, None] & shape
+    return prm * jnp.where(kept, 1.0, gain)
 
 
 def time_limit(physics: Physics) -> Int | int:

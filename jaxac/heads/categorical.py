@@ -7,10 +7,15 @@ import jax.numpy as jnp
 from jaxac.core import Scalar, Static, field, frozen
 from jaxac.nets.initialise import orthogonal
 
+ILLEGAL = -1e9  # a logit whose probability is exactly 0, and whose gradient is 0 and not NaN
+
 
 @frozen
 class Categorical:
-    """A softmax over `num_actions` logits."""
+    """A softmax over `num_actions` logits.
+
+    Where no action is legal, all are equally likely.
+    """
 
     num_actions: Static[int] = field(2, "number of actions", within="[1, inf)")
     scale: Scalar = field(0.01, "gain of the last layer's initial weights", within="[0, inf)")
@@ -34,3 +39,6 @@ class Categorical:
 
     def decode(self, action):
         return action
+
+    def mask(self, out, legal):
+        return jnp.where(legal, out, ILLEGAL)

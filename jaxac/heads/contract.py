@@ -3,7 +3,7 @@
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxac.core import Key
 
@@ -39,4 +39,18 @@ class Head(Protocol):
 
     def decode(self, action: Array) -> Any:
         """The environment's action."""
+        ...
+
+
+@runtime_checkable
+class Maskable(Protocol):
+    """A head of discrete actions, some of which may be illegal at times."""
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions, legal or not."""
+        ...
+
+    def mask(self, out: Array, legal: Bool[Array, "*batch n"]) -> Array:
+        """Parameters of the same distribution given that the action is `legal`."""
         ...

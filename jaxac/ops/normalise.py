@@ -1,11 +1,15 @@
 """Normalisers: running statistics of observations and values, kept in the algorithm's state.
 
 A normaliser is a plan: `init(example) -> stats`, `update(stats, x) -> stats`, `plan(stats, x)`
-normalises; `plan.inverse(stats, y)` undoes `plan.unclipped(stats, x)`.
+normalises; `plan.inverse(stats, y)` undoes `plan.unclipped(stats, x)`. `x` is an array or a pytree
+of arrays, each with statistics of its own; boolean arrays, which hold facts and no amounts, have
+none and stay as they are.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -16,23 +20,23 @@ from jaxac.core import Scalar, field, frozen
 class Normaliser(Protocol):
     """Statistics that follow the data, and the map they define."""
 
-    def init(self, example: Array) -> Any:
+    def init(self, example: Any) -> Any:
         """Statistics before any data, for arrays of `example`'s shape."""
         ...
 
-    def update(self, stats: Any, x: Array) -> Any:
+    def update(self, stats: Any, x: Any) -> Any:
         """Statistics with the data `x` [..., *example.shape] added."""
         ...
 
-    def __call__(self, stats: Any, x: Array) -> Array:
+    def __call__(self, stats: Any, x: Any) -> Any:
         """Normalised `x`."""
         ...
 
-    def unclipped(self, stats: Any, x: Array) -> Array:
+    def unclipped(self, stats: Any, x: Any) -> Any:
         """Normalised `x`, which `inverse` undoes."""
         ...
 
-    def inverse(self, stats: Any, y: Array) -> Array:
+    def inverse(self, stats: Any, y: Any) -> Any:
         """What `y` was before `unclipped`."""
         ...
 
@@ -98,13 +102,13 @@ class Affine:
         return stats
 
     def __call__(self, stats, x):
-        return (x - self.shift) * self.scale
+        return each_number(lambda x: (x - self.shift) * self.scale, x)
 
     def unclipped(self, stats, x):
         return self(stats, x)
 
     def inverse(self, stats, y):
-        return y / self.scale + self.shift
+        return each_number(lambda y: y / self.scale + self.shift, y)
 
 
 @frozen
@@ -120,16 +124,62 @@ class Standard:
     eps: Scalar = field(1e-8, "added to the variance", within="[0, inf)")
 
     def init(self, example):
-        return no_moments(jnp.shape(example))
+        return each_number(lambda x: no_moments(jnp.shape(x)), example, flags=no_statistics)
 
     def update(self, stats, x):
-        return add_moments(stats, x)
+        return each_number(lambda x, s: add_moments(s, x), x, stats, flags=no_statistics)
 
     def __call__(self, stats, x):
-        return jnp.clip(self.unclipped(stats, x), -self.clip, self.clip)
+        return each_number(lambda y: jnp.clip(y, -self.clip, self.clip), self.unclipped(stats, x))
 
     def unclipped(self, stats, x):
-        return (x - stats.mean) / jnp.sqrt(stats.var + self.eps)
+        return each_number(lambda x, s: (x - s.mean) / jnp.sqrt(s.var + self.eps), x, stats)
 
     def inverse(self, stats, y):
-        return y * jnp.sqrt(stats.var + self.eps) + stats.mean
+        return each_number(lambda y, s: y * jnp.sqrt(s.var + self.eps) + s.mean, y, stats)
+
+
+@frozen
+class PerView:
+    """One normaliser for what the policy sees, another for what only the value sees.
+
+    Pixels and a privileged state need that; of an observation without names `policy` has all.
+    """
+
+    policy: Normaliser = field(Identity(), "observations, but for `critic`")
+    critic: Normaliser = field(Identity(), "the observations `critic`, if there are any")
+
+    def init(self, example):
+        return self._each(lambda plan, x: plan.init(x), example)
+
+    def update(self, stats, x):
+        return self._each(lambda plan, x, s: plan.update(s, x), x, stats)
+
+    def __call__(self, stats, x):
+        return self._each(lambda plan, x, s: plan(s, x), x, stats)
+
+    def unclipped(self, stats, x):
+        return self._each(lambda plan, x, s: plan.unclipped(s, x), x, stats)
+
+    def inverse(self, stats, y):
+        return self._each(lambda plan, y, s: plan.inverse(s, y), y, stats)
+
+    def _each(self, f, x, *stats):
+        if not isinstance(x, dict):
+            return f(self.policy, x, *stats)
+        plans = {name: self.critic if name == "critic" else self.policy for name in x}
+        return {name: f(plans[name], x[name], *(s[name] for s in stats)) for name in x}
+
+
+def no_statistics(*_: Any) -> tuple[()]:
+    """What is kept of a boolean array."""
+    return ()
+
+
+def each_number(f: Callable, x: Any, *stats: Any, flags: Callable = lambda x, *_: x) -> Any:
+    """`f(leaf, *its stats)` of each array in `x`, or `flags(...)` where the array is boolean."""
+
+    def one(x, *stats):
+        return (flags if jnp.result_type(x) == jnp.bool_ else f)(x, *stats)
+
+    return jax.tree.map(one, x, *stats)

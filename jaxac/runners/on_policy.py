@@ -73,6 +73,11 @@ def rollout(
     return loop, traj
 
 
+def num_rows(tree: Any) -> int:
+    """N of a pytree of [N, ...] leaves."""
+    return jax.tree.leaves(tree)[0].shape[0]
+
+
 def forget(done: Bool[Array, " N"], carry: Any) -> Any:
     """The memory [N, ...] with the rows of ended episodes set to zero."""
     return env_loop.where(done, jax.tree.map(jnp.zeros_like, carry), carry)
@@ -130,7 +135,7 @@ def evaluate(
     key_reset, key_run = jax.random.split(
         jax.random.fold_in(jax.random.fold_in(key, EVALUATION), step)
     )
-    begin = start(key_reset, env, env_params, num_episodes, carry)
+    begin = Loop(env_loop.start(key_reset, env, env_params, num_episodes, auto_reset=False), carry)
     zero = jnp.zeros(num_episodes)
 
     def unfinished(carried):

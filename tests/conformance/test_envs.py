@@ -25,6 +25,15 @@ NAMES = (
     "brax/reacher",
     "brax/hopper-spring",
     "playground/PendulumSwingup",
+    "mjx/InvertedPendulum-v5",
+    "classic/MountainCarContinuous-v0",
+    "minatar/Freeway-v0",
+    "navix/Navix-Empty-5x5-v0",
+    "xminigrid/MiniGrid-DoorKey-5x5",
+    "jumanji/Snake-v1",
+    "craftax/Craftax-Classic-Symbolic-v1",
+    "pgx/tic_tac_toe",
+    "jaxmarl/MPE_simple_spread_v3",
 )
 
 

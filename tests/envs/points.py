@@ -152,5 +152,32 @@ def ending_at(limit, **fields):
     return task(step=step_, **fields)
 
 
+def of_two(action_space=None, critic=False, reward=None, **fields):
+    """Two agents on two lines; the episode ends for both when one leaves.
+
+    With `critic`, the value sees both at once. `reward` makes theirs of that of the first.
+    """
+    reward = reward or (lambda x: jnp.stack([x, -x]))
+
+    def both(obs):
+        each = jnp.stack([obs, -obs])
+        return {"policy": each, "critic": each.ravel()} if critic else each
+
+    def reset_(key, params):
+        state, obs = reset(key, params)
+        return state, both(obs)
+
+    def step_(key, state, action, params):
+        assert action.shape == (2, *getattr(action_space, "shape", ()))
+        state, s = step(key, state, 1.0 * (jnp.ravel(action).sum() > 0), params)
+        return state, replace(s, obs=both(s.obs), reward=reward(s.reward))
+
+    if critic:
+        fields["observation_space"] = {"policy": Box((2,)), "critic": Box((4,))}
+    if action_space is not None:
+        fields["action_space"] = action_space
+    return task(**{"reset": reset_, "step": step_, "num_agents": 2, **fields})
+
+
 def kinds(report):
     return {f.kind for f in report.findings}

@@ -1,3 +1,8 @@
+import importlib.metadata
+import re
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +10,7 @@ import pytest
 
 from jaxac.envs import Box, Discrete, loop
 from jaxac.envs.adapters import gymnax
-from jaxac.errors import RegistryError
+from jaxac.errors import EnvError, RegistryError
 
 T, LIMIT = 100, 40
 original = pytest.importorskip("gymnax")
@@ -140,8 +145,30 @@ def test_flags_and_reward_have_the_dtypes_of_the_contract(name):
 
 
 def test_ids_are_what_gymnax_registers_but_for_the_one_that_downloads():
-    assert set(original.registered_envs) - set(gymnax.ids()) == {"MNISTBandit-bsuite"}
-    assert "CartPole-v1" in gymnax.ids()
+    listed = gymnax.ids()
+    assert len(set(listed)) == len(listed)
+    assert {*listed, *gymnax.LEFT_OUT} == set(original.registered_envs)
+    assert gymnax.LEFT_OUT == ("MNISTBandit-bsuite",)
+
+
+def test_listing_imports_nothing_of_gymnax():
+    code = (
+        "import sys; from jaxac.envs.adapters import gymnax\n"
+        "assert len(gymnax.ids()) == 25\n"
+        "assert not [m for m in sys.modules if m.split('.')[0] == 'gymnax']"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_package_names_the_command(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    command = "python -m pip install 'gymnax>=1.0,<1.1' 'six>=1.16'"
+    with pytest.raises(EnvError, match=re.escape(command)):
+        gymnax.make("CartPole-v1")
 
 
 @pytest.mark.parametrize(

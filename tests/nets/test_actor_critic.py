@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxac.envs.contract import Box
 from jaxac.heads.categorical import Categorical
 from jaxac.nets import MLP, ActorCritic, Architecture, Network, SharedTrunk, TwoTrunks
 from jaxac.nets.activation import ELU, GELU, ReLU, SiLU, Tanh
@@ -19,7 +20,7 @@ def shapes(params):
 
 def start(plan, obs_shape=(7,)):
     """A network with random parameters of the shapes that `init` gives (which is not compiled)."""
-    net, rng = plan.build(HEAD, len(obs_shape)), np.random.default_rng(0)
+    net, rng = plan.build(HEAD, Box(obs_shape)), np.random.default_rng(0)
     like = jax.eval_shape(net.init, jax.random.key(0), jnp.zeros((N, *obs_shape)))
     return net, jax.tree.map(lambda x: rng.normal(size=x.shape).astype(x.dtype), like)
 
@@ -98,7 +99,7 @@ def test_observations_of_whole_numbers_are_taken_as_numbers():
 
 
 def test_the_initial_policy_is_nearly_uniform_and_the_value_is_not_small():
-    net, obs = ActorCritic((32,)).build(HEAD, 1), 3.0 * normal(64, 7)
+    net, obs = ActorCritic((32,)).build(HEAD, Box((7,))), 3.0 * normal(64, 7)
     out, value, _ = jax.jit(lambda key: net.step(net.init(key, obs), (), obs))(jax.random.key(0))
     probabilities = np.asarray(jax.nn.softmax(out))
     assert 0.0 < abs(probabilities - 1.0 / 3.0).max() < 0.01
@@ -106,7 +107,7 @@ def test_the_initial_policy_is_nearly_uniform_and_the_value_is_not_small():
 
 
 def test_mlp_by_hand():
-    module = MLP((2,), ReLU()).module(1)
+    module = MLP((2,), ReLU()).module(Box((1,)))
     params = {
         "params": {"Dense_0": {"kernel": jnp.array([[1.0, 2.0]]), "bias": jnp.array([0.0, -5])}}
     }
@@ -125,8 +126,8 @@ def test_activations_are_those_of_jax():
 class Echo:
     """A network with memory, by hand: h = tanh(h + w x), out = 2 h, value = sum h."""
 
-    def build(self, head, obs_ndim):
-        del head, obs_ndim
+    def build(self, head, observation_space):
+        del head, observation_space
 
         def init(key, obs):
             return {"w": jax.random.normal(key, obs.shape[1:])}
@@ -149,7 +150,7 @@ class Echo:
 
 def test_step_and_scan_of_a_network_with_memory_agree_with_resets():
     assert isinstance(Echo(), Architecture) and not isinstance(MLP(), Architecture)
-    net = Echo().build(HEAD, 1)
+    net = Echo().build(HEAD, Box((3,)))
     obs = normal(T, N, 3)
     reset = jnp.asarray(np.random.default_rng(0).random((T, N)) < 0.4)
     assert reset[1:].any() and not reset[1:].all()

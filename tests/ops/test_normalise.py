@@ -3,7 +3,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac.ops.normalise import Affine, Identity, Moments, Standard, add_moments, no_moments
+from jaxac.ops.normalise import (
+    Affine,
+    Identity,
+    Moments,
+    PerView,
+    Standard,
+    add_moments,
+    no_moments,
+)
 
 DATA = np.random.default_rng(0).normal([3.0, -200.0], [5.0, 0.5], (60, 2)).astype(np.float32)
 update = jax.jit(add_moments)
@@ -81,3 +89,66 @@ def test_affine_maps_pixels_to_the_unit_interval_and_back():
     pixels = jnp.array([0.0, 51.0, 255.0])
     np.testing.assert_allclose(op((), pixels), [0.0, 0.2, 1.0], rtol=1e-6)
     np.testing.assert_allclose(Affine(3.0, 0.5).inverse((), Affine(3.0, 0.5)((), pixels)), pixels)
+
+
+RNG = np.random.default_rng(1)
+NAMED = {
+    "policy": jnp.asarray(RNG.integers(0, 256, (12, 3, 2)), jnp.uint8),
+    "critic": jnp.asarray(RNG.normal(5.0, 2.0, (12, 4)), jnp.float32),
+    "action_mask": jnp.asarray(RNG.random((12, 3)) < 0.5),
+}
+PLANS = [Identity(), Affine(2.0, 0.5), Standard(), Standard(clip=0.5)]
+
+
+def first(x):
+    return jax.tree.map(lambda x: x[0], x)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_named_arrays_are_normalised_as_each_would_be_alone(plan):
+    stats = plan.update(plan.init(first(NAMED)), NAMED)
+    got, free = plan(stats, NAMED), plan.unclipped(stats, NAMED)
+    for name in ("policy", "critic"):
+        alone = plan.update(plan.init(first(NAMED[name])), NAMED[name])
+        np.testing.assert_array_equal(got[name], plan(alone, NAMED[name]))
+        back = plan.inverse(stats, free)[name]
+        np.testing.assert_array_equal(back, plan.inverse(alone, free[name]))
+        np.testing.assert_allclose(back, NAMED[name], atol=1e-3)
+    assert plan == Identity() or got["policy"].dtype == jnp.float32
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+@pytest.mark.parametrize("x", [NAMED, NAMED["action_mask"]], ids=["named", "alone"])
+def test_flags_have_no_statistics_and_stay_as_they_are(plan, x):
+    def flags(x):
+        return x["action_mask"] if isinstance(x, dict) else x
+
+    stats = plan.init(first(x))
+    assert flags(stats) == ()
+    stats = plan.update(stats, x)
+    assert flags(stats) == ()
+    for y in (plan(stats, x), plan.unclipped(stats, x), plan.inverse(stats, x)):
+        assert flags(y).dtype == bool
+        np.testing.assert_array_equal(flags(y), flags(x))
+
+
+def test_pixels_and_privileged_state_may_have_normalisers_of_their_own():
+    plan = PerView(Affine(scale=1.0 / 255.0), Standard(clip=1.0))
+    assert jax.tree.leaves(PerView().init(first(NAMED))) == []
+    stats = plan.update(plan.init(first(NAMED)), NAMED)
+    got, free = jax.jit(plan)(stats, NAMED), plan.unclipped(stats, NAMED)
+    np.testing.assert_allclose(got["policy"], NAMED["policy"] / 255.0, rtol=1e-6)
+    alone = plan.critic.update(plan.critic.init(NAMED["critic"][0]), NAMED["critic"])
+    np.testing.assert_allclose(got["critic"], plan.critic(alone, NAMED["critic"]), rtol=1e-6)
+    np.testing.assert_array_equal(got["action_mask"], NAMED["action_mask"])
+    assert np.abs(got["critic"]).max() == 1.0 < np.abs(free["critic"]).max()
+    for name, x in plan.inverse(stats, free).items():
+        np.testing.assert_allclose(x, NAMED[name], atol=1e-3)
+
+
+def test_one_array_is_the_policys_view():
+    plan = PerView(Standard(), Affine(9.0))
+    stats = plan.update(plan.init(DATA[0]), DATA)
+    np.testing.assert_array_equal(plan(stats, DATA), Standard()(stats, DATA))
+    np.testing.assert_array_equal(plan.inverse(stats, DATA), Standard().inverse(stats, DATA))
+    assert stats.count == len(DATA)

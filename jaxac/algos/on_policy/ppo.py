@@ -124,7 +124,7 @@ class State:
 class Batch:
     """What the epochs learn from, [t, B, ...]."""
 
-    obs: Any
+    obs: Any  # as the environment gives it: pixels stay bytes
     action: Any
     reset: Any
     log_prob: Float[Array, "t B"]
@@ -134,13 +134,17 @@ class Batch:
 
 
 def make(env: Env) -> Algorithm:
-    """PPO on `env`. `init` raises `ConfigError` for counts that do not divide."""
-    obs_ndim = len(env.observation_space.shape)
+    """PPO on `env`.
+
+    `init` raises `ConfigError` for counts that do not divide, and `EnvError` for a network that
+    does not fit the observations.
+    """
 
     def parts(hp: PPO) -> tuple[Head, Network, optax.GradientTransformation]:
         head = hp.policy(env.action_space)
+        net = hp.net.build(head, env.observation_space)
         clip = optax.clip_by_global_norm(hp.max_grad_norm)
-        return head, hp.net.build(head, obs_ndim), optax.chain(clip, hp.optimiser(hp.learning_rate))
+        return head, net, optax.chain(clip, hp.optimiser(hp.learning_rate))
 
     def init(key: Key, hp: PPO, env_params: Any) -> State:
         key_net, key_env, key_run = jax.random.split(key, 3)
@@ -149,7 +153,7 @@ def make(env: Env) -> Algorithm:
         loop = on_policy.start(key_env, env, env_params, hp.num_envs, net.start(hp.num_envs))
         params = net.init(key_net, loop.envs.obs)
         stats = {
-            "obs": hp.norm.obs.init(loop.envs.obs[0]),
+            "obs": hp.norm.obs.init(jax.tree.map(lambda x: x[0], loop.envs.obs)),
             "reward": hp.norm.reward.init(hp.num_envs),
             "value": hp.norm.value.init(jnp.zeros(())),
         }
@@ -163,8 +167,11 @@ def make(env: Env) -> Algorithm:
         stats = state.stats
         key_act, key_sgd = jax.random.split(jax.random.fold_in(state.key, state.step))
 
+        def seen(obs):
+            return hp.norm.obs(stats["obs"], obs)
+
         def act(key, carry, obs):
-            out, _, carry = net.step(state.params, carry, hp.norm.obs(stats["obs"], obs))
+            out, _, carry = net.step(state.params, carry, seen(obs))
             action = head.sample(key, out)
             return action, head.log_prob(out, action), carry
 
@@ -173,18 +180,17 @@ def make(env: Env) -> Algorithm:
         )
         done = traj.outcome.done
         reward_stats, reward = hp.norm.reward(stats["reward"], traj.outcome.reward, done, hp.gamma)
-        obs, final_obs = (hp.norm.obs(stats["obs"], x) for x in (traj.obs, traj.final_obs))
         discount = hp.gamma * ~traj.outcome.terminated
 
         def prepare(params, value_stats) -> tuple[Any, Batch, Metrics]:
-            out, raw, carries = net.scan(params, state.loop.carry, obs, traj.reset)
-            _, raw_next, _ = net.step(params, carries, final_obs)
+            out, raw, carries = net.scan(params, state.loop.carry, seen(traj.obs), traj.reset)
+            _, raw_next, _ = net.step(params, carries, seen(traj.final_obs))
             value, next_value = (hp.norm.value.inverse(value_stats, x) for x in (raw, raw_next))
             log_ratio = head.log_prob(out, traj.action) - traj.log_prob
             advantage, target = hp.credit(reward, discount, value, next_value, done, log_ratio)
             value_stats = hp.norm.value.update(value_stats, target)
             batch = Batch(
-                obs,
+                traj.obs,
                 traj.action,
                 traj.reset,
                 traj.log_prob,
@@ -197,7 +203,7 @@ def make(env: Env) -> Algorithm:
             return value_stats, batch, {"explained_variance": 1.0 - jnp.minimum(unexplained, 2.0)}
 
         def loss(params, carry, batch: Batch):
-            out, value, _ = net.scan(params, carry, batch.obs, batch.reset)
+            out, value, _ = net.scan(params, carry, seen(batch.obs), batch.reset)
             log_ratio = head.log_prob(out, batch.action) - batch.log_prob
             advantage = hp.advantage.minibatch(batch.advantage)
             gain, pull = jax.vjp(lambda x: hp.surrogate(x, advantage), log_ratio)
@@ -263,7 +269,7 @@ def make(env: Env) -> Algorithm:
     def act(state: State, obs, carry=None, key=None):
         hp = scheduled(state.hp, jnp.zeros(()))
         head, net, _ = parts(hp)
-        carry = net.start(obs.shape[0]) if carry is None else carry
+        carry = net.start(on_policy.num_rows(obs)) if carry is None else carry
         out, _, carry = net.step(state.params, carry, hp.norm.obs(state.stats["obs"], obs))
         action = head.mode(out) if key is None else head.sample(key, out)
         return head.decode(action), carry
@@ -311,10 +317,13 @@ def check(hp: PPO, net: Network) -> None:
         )
 
 
-def values(state: State, env: Env, obs: Float[Array, "N ..."]) -> Float[Array, " N"]:
-    """The critic's values of first observations `obs`, in reward units (scaled, if rewards are)."""
+def values(state: State, env: Env, obs: Any) -> Float[Array, " N"]:
+    """The critic's values of first observations `obs`, [N, ...] or a dict of such.
+
+    In reward units, scaled if rewards are.
+    """
     hp = scheduled(state.hp, jnp.zeros(()))
-    net = hp.net.build(hp.policy(env.action_space), len(env.observation_space.shape))
+    net = hp.net.build(hp.policy(env.action_space), env.observation_space)
     seen = hp.norm.obs(state.stats["obs"], obs)
-    _, raw, _ = net.step(state.params, net.start(obs.shape[0]), seen)
+    _, raw, _ = net.step(state.params, net.start(on_policy.num_rows(obs)), seen)
     return hp.norm.value.inverse(state.stats["value"], raw)

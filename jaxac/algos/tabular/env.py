@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxac.algos.tabular.mdp import MDP, chain, check, garnet, grid, random_walk
 from jaxac.core import Int, field, frozen
 from jaxac.envs import Box, Discrete, Env, TimeStep
+from jaxac.envs.sketches import walk
 from jaxac.errors import ConfigError, RegistryError, closest
 
 MAX_NUMBERS = 10_000_000  # in a named process's `transition`: 40 MB
@@ -51,11 +53,12 @@ class EnvParams:
     )
 
 
-def as_env(mdp: MDP, name: str, time_limit: int = 1000) -> Env:
+def as_env(mdp: MDP, name: str, time_limit: int = 1000, width: int | None = None) -> Env:
     """`mdp` as an environment: obs is the state one-hot, float32 [S]; actions are 0 to A - 1.
 
     A step pays the expected reward `mdp.reward[state, action]`, not a sample, and terminates on
     entering a terminal state. The env state is the state's index, and params are `EnvParams`.
+    Pictures show the states in rows of `width` cells, by default in one row.
     Raises `EnvError` for arrays that are no MDP, `ConfigError` for a time limit below 1 step.
     """
     check(mdp)
@@ -76,10 +79,13 @@ def as_env(mdp: MDP, name: str, time_limit: int = 1000) -> Env:
     def steps(params):
         return params.max_steps
 
+    def render(state, params):
+        return walk(np.asarray(params.mdp.terminal), int(state), width or mdp.num_states)
+
     observation_space = Box((mdp.num_states,), 0.0, 1.0)
     action_space = Discrete(mdp.num_actions)
     params = EnvParams(mdp, time_limit)
-    return Env(name, reset, step, params, observation_space, action_space, steps)
+    return Env(name, reset, step, params, observation_space, action_space, steps, render=render)
 
 
 def ids() -> tuple[str, ...]:
@@ -109,7 +115,8 @@ def make(name: str) -> Env:
         mdp = family.build(*sizes)
     except ConfigError as error:
         raise RegistryError(f"tabular environment {name!r}: {error}") from error
-    return as_env(mdp, name, STEPS_PER_STATE * mdp.num_states)
+    width = sizes[1] if word == "Grid" else None
+    return as_env(mdp, name, STEPS_PER_STATE * mdp.num_states, width)
 
 
 def _parse(name: str) -> tuple[str, tuple[int, ...]]:

@@ -6,32 +6,72 @@ left out because it downloads its data.
 """
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxac.envs import sketches
+from jaxac.envs.adapters import extras
 from jaxac.envs.contract import Box, Discrete, Env, Space, TimeStep
+from jaxac.envs.picture import cells_picture
 from jaxac.errors import EnvError, RegistryError, closest
 
+CLASSIC = {
+    "CartPole-v1": sketches.cart_pole,
+    "Pendulum-v1": sketches.pendulum,
+    "Acrobot-v1": sketches.acrobot,
+    "MountainCar-v0": sketches.mountain_car,
+    "MountainCarContinuous-v0": sketches.mountain_car,
+}
+GRIDS = (
+    "Asterix-MinAtar",
+    "Breakout-MinAtar",
+    "Freeway-MinAtar",
+    "Seaquest-MinAtar",
+    "SpaceInvaders-MinAtar",
+    "Pong-misc",
+)
+"""Their observation is a picture, of ones and zeros [H, W, C]."""
+ROBOTS = {
+    "PointRobot-misc": sketches.point_robot,
+    "Reacher-misc": sketches.reacher,
+    "Swimmer-misc": sketches.swimmer,
+}
+OTHERS = (
+    "Catch-bsuite",
+    "DeepSea-bsuite",
+    "MemoryChain-bsuite",
+    "UmbrellaChain-bsuite",
+    "DiscountingChain-bsuite",
+    "SimpleBandit-bsuite",
+    "FourRooms-misc",
+    "MetaMaze-misc",
+    "BernoulliBandit-misc",
+    "GaussianBandit-misc",
+    "FrozenLake-misc",
+)
 LEFT_OUT = ("MNISTBandit-bsuite",)
 
 
 def ids() -> tuple[str, ...]:
     """Names of the gymnax environments that jaxac can train on."""
-    return tuple(x for x in _gymnax().registered_envs if x not in LEFT_OUT)
+    return (*CLASSIC, *GRIDS, *ROBOTS, *OTHERS)
 
 
-def make(name: str) -> Env:
-    """The gymnax environment `name` under jaxac's contract.
+def make(name: str, **options: Any) -> Env:
+    """The gymnax environment `name` under jaxac's contract, made with gymnax's own `options`.
 
     Raises `RegistryError` for an unknown name, `EnvError` if gymnax is missing.
     """
     if name not in ids():
         raise RegistryError(f"gymnax has no environment {name!r}{closest(name, ids())}")
-    return dataclasses.replace(adapt(*_gymnax().make(name)), name=name)
+    env, params = extras.load("gymnax", "gymnax").make(name, **options)
+    return dataclasses.replace(adapt(env, params), name=name, render=_render(env, name))
 
 
 def adapt(env: Any, params: Any) -> Env:
@@ -78,11 +118,21 @@ def _bound(x: Any) -> float | tuple[float, ...]:
     return numbers[0] if len(set(numbers)) == 1 else numbers
 
 
-def _gymnax() -> Any:
-    try:
-        import gymnax
-    except ImportError as error:
-        raise EnvError(
-            f"gymnax cannot be imported ({error}); python -m pip install 'gymnax>=1.0,<1.1' six"
-        ) from error
-    return gymnax
+def _render(env: Any, name: str) -> Callable[[Any, Any], np.ndarray] | None:
+    """How to draw a state, where its numbers stand for something that can be seen."""
+    if name in GRIDS:
+        return functools.partial(_grid, jax.jit(env.observe))
+    match name:
+        case "FourRooms-misc" | "MetaMaze-misc":
+            return functools.partial(sketches.maze, np.asarray(env.occupied_map))
+        case "Catch-bsuite":
+            return functools.partial(sketches.catch, (env.rows, env.columns))
+        case "DeepSea-bsuite":
+            return functools.partial(sketches.deep_sea, env.size)
+        case "FrozenLake-misc":
+            return functools.partial(sketches.frozen_lake, np.asarray(env.desc))
+    return {**CLASSIC, **ROBOTS}.get(name)
+
+
+def _grid(observe: Callable[..., Any], state: Any, params: Any) -> np.ndarray:
+    return cells_picture(np.asarray(observe(jax.random.key(0), state, None, params)))

@@ -250,7 +250,7 @@ class _Recurrent(nn.Module):
 class Memory:
     width: Static[int] = field(16, "size of the memory")
 
-    def build(self, head, obs_ndim):
+    def build(self, head, observation_space):
         module = _Recurrent(self.width, head.layer())
 
         def start(num_envs):

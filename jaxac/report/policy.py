@@ -1,0 +1,153 @@
+"""From a run directory to the policy of one of its runs."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxac import config
+from jaxac.envs.contract import Env
+from jaxac.envs.sampling import random_action
+from jaxac.errors import StoreError
+from jaxac.report.results import Results
+from jaxac.store import checkpoints, rundir
+from jaxac.store.ledger import RunRow
+from jaxac.store.rundir import RunDirectory
+from jaxac.sweep import plan as planning
+from jaxac.sweep.spec import from_words
+
+Act = Callable[[Any, Any, Any], tuple[Any, Any]]
+"""`act(key, carry, obs) -> action, carry` for obs [N, ...]; carry is None as episodes begin."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What acts, and where: the environment with the params that the run has."""
+
+    env: Env
+    params: Any
+    act: Act
+    run: RunRow
+    step: int  # environment steps trained
+    total_steps: int  # that the run trains in all
+
+
+def load_policy(
+    path: str | Path, run: int | None = None, config: int | None = None, sample: bool = False
+) -> Policy:
+    """The policy in the newest checkpoint of a run; of the best one unless `run` names it.
+
+    The best is that with the highest final evaluation return, of configuration `config` if that is
+    given. The policy is deterministic unless it shall `sample`. Raises `StoreError` if there is no
+    such run, if it has no checkpoint yet, or for a checkpoint that is damaged or of another jaxac.
+    """
+    results = Results(path)
+    directory = RunDirectory.open(results.path)
+    try:
+        found = _chosen(results, directory.ledger.runs(), run, config)
+        plan = _plan(directory)
+        batch = plan.batches[found.batch]
+        states = _restored(directory, plan, batch)
+        chunks = directory.chunks_done(batch.id)
+    finally:
+        directory.close()
+    state = checkpoints.lane(states, [r.id for r in batch.runs].index(found.run))
+
+    def act(state, key, carry, obs):
+        return plan.algorithm.act(state, obs, carry, key if sample else None)
+
+    group = plan.groups[batch.group]
+    return Policy(
+        plan.env,
+        state.env_params,
+        jax.tree_util.Partial(act, state),  # so that the networks are no constants of a program
+        found,
+        chunks * group.env_steps,
+        group.num_chunks * group.env_steps,
+    )
+
+
+def random_policy(env: Env) -> Act:
+    """Uniformly random legal actions."""
+
+    def act(key, carry, obs):
+        keys = jax.random.split(key, jax.tree.leaves(obs)[0].shape[0])
+        return jax.vmap(lambda k, x: random_action(k, env, x))(keys, obs), carry
+
+    return act
+
+
+def _chosen(results: Results, listed: list[RunRow], run: int | None, config: int | None) -> RunRow:
+    runs = {r.run: r for r in listed}
+    if run is not None:
+        if run not in runs:
+            raise StoreError(f"{results.path} has no run {run}; it has runs 0 to {len(runs) - 1}")
+        return runs[run]
+    configs = {r.config for r in listed}
+    if config is not None and config not in configs:
+        raise StoreError(
+            f"{results.path} has no configuration {config}; it has 0 to {len(configs) - 1}"
+        )
+    scores = _final_returns(results)
+    within = [r for r in listed if config in (None, r.config) and (r.config, r.seed) in scores]
+    able = [r for r in within if r.status != "diverged"]
+    if able:
+        return max(able, key=lambda r: scores[r.config, r.seed])
+    if within:
+        raise StoreError(
+            f"{results.path}: every run diverged that could be chosen from; name one to see it all "
+            f"the same, as in --run {within[0].run}"
+        )
+    raise _not_yet(results.path, "it" if config is None else f"configuration {config}")
+
+
+def _final_returns(results: Results) -> dict[tuple[int, int], float]:
+    """The last evaluation return of every run that has one, by (config, seed)."""
+    if results.wide.empty:
+        return {}
+    last = results.wide.drop_duplicates(["config", "seed"], keep="last")
+    columns = (last["config"], last["seed"], last["eval_return"])
+    return {(int(c), int(s)): float(x) for c, s, x in zip(*columns, strict=True)}
+
+
+def _plan(directory: RunDirectory) -> planning.Plan:
+    """The plan as it was, though another width of lanes may suit the device of today."""
+    held = directory.manifest
+    words = {**config.numbers(held["sweep"]), "lanes": max(g["width"] for g in held["groups"])}
+    plan = planning.make_plan(from_words(words, f"{directory.path}/{rundir.MANIFEST}"))
+    now = [(r.id, batch.id) for batch in plan.batches for r in batch.runs]
+    if sorted(now) != [(r.run, r.batch) for r in directory.ledger.runs()]:
+        raise StoreError(
+            f"{directory.path} was begun by jaxac {held['versions']['jaxac']}, which splits its "
+            "runs into other batches than this one; use that version"
+        )
+    return plan
+
+
+def _restored(directory: RunDirectory, plan: planning.Plan, batch: planning.Batch) -> Any:
+    """The newest states of a batch, [width, ...]."""
+
+    def start(seed, hp, env_params):
+        return plan.algorithm.init(jax.random.key(seed), hp, env_params)
+
+    hp, env_params, seeds = planning.lanes_of(plan, batch)
+    like = jax.eval_shape(jax.vmap(start), seeds, hp, env_params)
+    while True:
+        before = directory.ledger.checkpoint(batch.id)
+        if before is None:
+            raise _not_yet(directory.path, f"run {batch.runs[0].id}")
+        try:
+            return directory.restore(batch.id, like)
+        except StoreError:
+            # A sweep that is under way may have replaced the file since the ledger was asked.
+            if directory.ledger.checkpoint(batch.id) == before:
+                raise
+
+
+def _not_yet(path: Path, what: str) -> StoreError:
+    return StoreError(
+        f"{path}: {what} has no checkpoint yet, so there is no policy to show; "
+        f"`jaxac resume {path}` goes on with the training"
+    )
