@@ -10,6 +10,7 @@ from PIL import Image
 from jaxac.cli.main import main
 from jaxac.envs.canvas import rgb
 from jaxac.envs.picture import EMPTY
+from jaxac.store.rundir import RunDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["tests.sweep.tiny:RECORD", "--env", "probe/Truncation", "--total-steps", "100"]
@@ -170,6 +171,36 @@ def test_counts_are_positive(word, capsys):
     with pytest.raises(SystemExit):
         main([*RANDOM, word, "0"])
     assert word in capsys.readouterr().err
+
+
+def test_a_run_under_way_is_shown_as_far_as_it_came(tmp_path, capsys, monkeypatch):
+    acknowledge, chunks = RunDirectory.acknowledge, []
+
+    def interrupted(self, *args, **kwargs):
+        if chunks:
+            raise KeyboardInterrupt
+        chunks.append(acknowledge(self, *args, **kwargs))
+
+    monkeypatch.setattr(RunDirectory, "acknowledge", interrupted)
+    out = str(tmp_path / "run")
+    assert main(["train", *TINY, "--evaluations", "4", "--out", out, "--quiet"]) == 130
+    capsys.readouterr()
+    assert main(["video", out]) == 0
+    shown = capsys.readouterr().out
+    assert "after 25 of 100 environment steps" in shown and f"`jaxac resume {out}`" in shown
+
+
+def test_a_run_not_yet_evaluated_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jaxac.sweep.lanes.begin", interrupted)
+    out = str(tmp_path / "run")
+    assert main(["train", *TINY, "--out", out, "--quiet"]) == 130
+    capsys.readouterr()
+    for choice in ([], ["--run", "0"]):
+        assert main(["video", out, *choice]) == 1
+        assert f"`jaxac resume {out}` goes on" in capsys.readouterr().err
 
 
 def test_an_unknown_run_names_those_there_are(run_dir, capsys):

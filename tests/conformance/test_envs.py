@@ -152,7 +152,7 @@ def test_an_ended_episode_starts_afresh_from_a_state_of_its_own_key(ran):
 def test_returns_add_up(ran):
     total = np.zeros(ran.first.episode_return.shape)
     for t in range(T):
-        total += ran.outcome.reward[t]
+        total = total + np.asarray(ran.outcome.reward[t])
         np.testing.assert_allclose(ran.outcome.episode_return[t], total, rtol=1e-4, atol=1e-4)
         total[np.asarray(ran.outcome.done[t])] = 0
 

@@ -1,6 +1,5 @@
 import importlib.metadata
 import json
-import pkgutil
 import subprocess
 import sys
 import tomllib
@@ -9,17 +8,17 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from jaxac.envs import adapters
+from jaxac import registry
 from jaxac.envs.adapters import extras
 from jaxac.errors import EnvError
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = [x for x in extras.EXTRAS if x != "gymnax"]  # which is a plain dependency
-ADAPTERS = [x.name for x in pkgutil.iter_modules(adapters.__path__) if x.name in SUITES]
+ADAPTERS = {suite: registry.SUITES[suite] for suite in SUITES}
 OWN = {"mjx": ("mujoco", "gymnasium"), "playground": ("mujoco", "mujoco_playground")}
 LISTING = """
 import importlib, json, sys
-ids = {x: importlib.import_module(f"jaxac.envs.adapters.{x}").ids() for x in sys.argv[1:]}
+ids = {x: importlib.import_module(x).ids() for x in sys.argv[1:]}
 print(json.dumps([ids, sorted({x.partition(".")[0] for x in sys.modules})]))
 """
 
@@ -79,7 +78,7 @@ def test_what_is_asked_for_is_what_comes_back(monkeypatch):
 
 @pytest.mark.parametrize("suite", ADAPTERS)
 def test_every_suite_says_what_it_lacks(monkeypatch, suite):
-    adapter = importlib.import_module(f"jaxac.envs.adapters.{suite}")
+    adapter = importlib.import_module(ADAPTERS[suite])
     installed(monkeypatch, {})
     with pytest.raises(EnvError, match=f"the {suite} environments need .*pip install"):
         adapter.make(adapter.ids()[0])
@@ -87,10 +86,10 @@ def test_every_suite_says_what_it_lacks(monkeypatch, suite):
 
 def test_listing_the_environments_imports_no_suite():
     """In a fresh process."""
-    command = [sys.executable, "-c", LISTING, *ADAPTERS]
+    command = [sys.executable, "-c", LISTING, *ADAPTERS.values()]
     out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     listed, modules = json.loads(out)
-    for suite in ADAPTERS:
+    for suite, module in ADAPTERS.items():
         packages = OWN.get(suite, (suite,))
         assert not set(packages) & set(modules), suite
-        assert listed[suite] and len(set(listed[suite])) == len(listed[suite])
+        assert listed[module] and len(set(listed[module])) == len(listed[module])

@@ -16,6 +16,7 @@ from jaxac.envs.sampling import random_action
 from jaxac.errors import EnvError, RegistryError
 
 T, N = 30, 4
+KEY = jax.random.key(0)
 ENDLESS = (
     *("MPE_simple_tag_v3", "MPE_simple_speaker_listener_v4", "MPE_simple_world_comm_v3"),
     *("overcooked", "coin_game"),
@@ -28,6 +29,13 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(sys.s
 def made(name):
     """An environment and JaxMARL's own object, whose clock is as JaxMARL has it."""
     return jaxmarl.make(name), original.make(name)
+
+
+@functools.cache
+def first(name):
+    """State and observation after the reset by `KEY`."""
+    env, _ = made(name)
+    return jax.jit(env.reset)(KEY, env.params)
 
 
 def policy(obs):
@@ -61,12 +69,11 @@ def side_by_side(name):
     def run(key):
         key_reset, key_run = jax.random.split(key)
         state, obs = env.reset(key_reset, env.params)
-        first = theirs.reset(key_reset)
         carried = (state, obs, jnp.zeros((), bool))
         _, rows = jax.lax.scan(one, carried, jax.random.split(key_run, T))
-        return (obs, *first), rows
+        return (obs, theirs.reset(key_reset)[0]), rows
 
-    return jax.device_get(jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(0), N)))
+    return jax.device_get(jax.jit(jax.vmap(run))(jax.random.split(KEY, N)))
 
 
 def same(ours, theirs, rows):
@@ -76,12 +83,12 @@ def same(ours, theirs, rows):
 @pytest.mark.parametrize("name", [*ENDLESS, "switch_riddle", "HeuristicEnemySMAX", "hanabi"])
 def test_every_step_is_that_of_jaxmarl_with_agents_in_its_order(name):
     env, theirs = made(name)
-    first, (s, raw_obs, raw_reward, raw_done, after, raw_after, over) = side_by_side(name)
+    resets, (s, raw_obs, raw_reward, raw_done, after, raw_after, over) = side_by_side(name)
     earlier = np.concatenate([np.zeros_like(over[:, :1]), over[:, :-1]], axis=1)
     rows = ~earlier  # up to an end
     assert rows.sum() >= 12 and env.num_agents == len(theirs.agents)
     for i, a in enumerate(theirs.agents):
-        sides = (first[0], first[1], np.ones(N, bool)), (s.obs, raw_obs, rows)
+        sides = (*resets, np.ones(N, bool)), (s.obs, raw_obs, rows)
         for obs, raw, visited in sides:
             mine, inside = policy(obs)[visited][:, i], raw[a][visited]
             front = tuple(map(slice, inside.shape))
@@ -111,8 +118,7 @@ def test_the_clock_of_jaxmarl_is_the_default_time_limit_and_never_terminates():
 
 def test_a_guess_ends_the_riddle_and_its_last_day_only_truncates():
     env, theirs = made("switch_riddle")
-    state, _ = env.reset(jax.random.key(0), env.params)
-    step = jax.jit(env.step)
+    (state, _), step = first("switch_riddle"), jax.jit(env.step)
     for _ in range(2 * theirs.max_steps):
         state, s = step(jax.random.key(1), state, jnp.zeros(3, jnp.int32), env.params)
         assert not s.terminated and not s.truncated
@@ -133,8 +139,8 @@ def test_a_battle_ends_when_a_side_is_dead_and_not_with_the_clock():
 
 def test_legal_actions_are_those_of_jaxmarl():
     for name in ("HeuristicEnemySMAX", "hanabi"):
-        env, theirs = made(name)
-        state, obs = jax.jit(env.reset)(jax.random.key(0), env.params)
+        theirs = made(name)[1]
+        state, obs = first(name)
         legal = getattr(theirs, "get_legal_moves", theirs.get_avail_actions)(state)
         want = np.stack([legal[a] for a in theirs.agents]) > 0
         np.testing.assert_array_equal(obs["action_mask"], want)
@@ -144,7 +150,7 @@ def test_legal_actions_are_those_of_jaxmarl():
 def test_an_agent_with_fewer_actions_has_the_others_masked_and_takes_its_last_for_them():
     env, _ = made("MPE_simple_speaker_listener_v4")
     assert env.action_space == Discrete(5)
-    state, obs = env.reset(jax.random.key(0), env.params)
+    state, obs = first("MPE_simple_speaker_listener_v4")
     assert obs["action_mask"].tolist() == [[True] * 3 + [False] * 2, [True] * 5]
     step = jax.jit(env.step)
     last, beyond = (
@@ -156,7 +162,7 @@ def test_an_agent_with_fewer_actions_has_the_others_masked_and_takes_its_last_fo
 
 def test_the_critic_sees_the_world_each_agent_beside_the_others():
     env, theirs = made("HeuristicEnemySMAX")
-    state, obs = jax.jit(env.reset)(jax.random.key(0), env.params)
+    state, obs = first("HeuristicEnemySMAX")
     world = theirs.get_world_state(state)
     assert obs["critic"].shape == (env.num_agents, *world.shape)
     assert (obs["critic"] == world).all()
@@ -164,17 +170,33 @@ def test_the_critic_sees_the_world_each_agent_beside_the_others():
 
 
 def test_storms_two_parts_are_one_vector_of_each_agent():
-    env, theirs = made("storm_2p")
-    _, obs = env.reset(jax.random.key(0), env.params)
-    parts, _ = theirs.reset(jax.random.key(0))
-    for mine, part in zip(obs, parts, strict=True):
+    parts, _ = made("storm_2p")[1].reset(KEY)
+    for mine, part in zip(first("storm_2p")[1], parts, strict=True):
         want = np.concatenate([np.ravel(part["inventory"]), np.ravel(part["observation"])])
         np.testing.assert_array_equal(mine, want)
-    env, theirs = made("storm")
-    parts, _ = theirs.reset(jax.random.key(0))
-    _, obs = env.reset(jax.random.key(0), env.params)
+    parts, _ = made("storm")[1].reset(KEY)
+    obs = first("storm")[1]
     np.testing.assert_array_equal(obs[1, :5], parts["inventory"][:, 1])
     np.testing.assert_array_equal(obs[1, 5:], np.ravel(parts["observations"][1]))
+
+
+def test_teams_of_different_sizes_have_different_actions():
+    """A unit may shoot each of the other team: 5 + 3 actions of each ally, 5 + 2 of each enemy."""
+    env = jaxmarl.adapt(original.make("SMAX", num_allies=2, num_enemies=3))
+    assert env.num_agents == 5 and env.action_space == Discrete(8)
+    state, _ = jax.jit(env.reset)(KEY, env.params)
+    near = state.replace(unit_positions=jnp.full((5, 2), 5.0))
+    _, s = jax.jit(env.step)(KEY, near, jnp.full(5, 4), env.params)
+    assert s.obs["action_mask"][:2].all() and s.obs["action_mask"][2:, :7].all()
+    assert not s.obs["action_mask"][2:, 7].any()
+
+
+def test_an_object_without_a_limit_needs_one():
+    class Endless(type(made("MPE_simple_v3")[1]).__mro__[1]):
+        """A bare environment of JaxMARL's base class."""
+
+    with pytest.raises(EnvError, match="Endless has no time limit of its own; pass max_steps"):
+        jaxmarl.adapt(Endless(num_agents=2))
 
 
 def played(env, params, num_steps=12):
@@ -185,8 +207,8 @@ def played(env, params, num_steps=12):
         after, outcome = loop.step(key_env, env, params, envs, action)
         return after, (envs, action, outcome, key_env)
 
-    first = loop.start(jax.random.key(0), env, params, N)
-    return jax.lax.scan(one, first, jax.random.split(jax.random.key(1), num_steps))[1]
+    begin = loop.start(KEY, env, params, N)
+    return jax.lax.scan(one, begin, jax.random.split(jax.random.key(1), num_steps))[1]
 
 
 def test_the_loop_truncates_all_agents_at_once_and_keeps_a_return_for_each():
@@ -215,7 +237,7 @@ def test_the_loop_truncates_all_agents_at_once_and_keeps_a_return_for_each():
 def test_numbers_of_jaxmarls_objects_are_lanes():
     env, theirs = made("MPE_simple_tag_v3")
     assert env.params.damping == theirs.damping == 0.25
-    state, _ = env.reset(jax.random.key(0), env.params)
+    state, _ = first("MPE_simple_tag_v3")
     state = state.replace(p_vel=jnp.ones_like(state.p_vel))
 
     def speed(damping):
@@ -228,7 +250,7 @@ def test_numbers_of_jaxmarls_objects_are_lanes():
     )
 
     env, _ = made("switch_riddle")
-    state, _ = env.reset(jax.random.key(0), env.params)
+    state, _ = first("switch_riddle")
 
     def guess(pay):
         params = replace(env.params, reward_all_die=pay)
@@ -241,7 +263,7 @@ def test_numbers_of_jaxmarls_objects_are_lanes():
 
 def test_overcooked_shows_that_time_runs_out_when_it_does_and_pays_for_useful_steps_if_asked():
     env, theirs = made("overcooked")
-    state, _ = env.reset(jax.random.key(0), env.params)
+    state, _ = first("overcooked")
     step, key = jax.jit(env.step), jax.random.key(1)
 
     def urgent(max_steps):
@@ -275,9 +297,9 @@ def test_every_environment_can_be_reset_and_stepped(name):
         state, obs = env.reset(key, env.params)
         return (state, obs), env.step(key, state, action, jax.tree.map(strong, env.params))
 
-    first, (state, s) = jax.eval_shape(both, jax.random.key(0), action)
-    assert jax.tree.structure(first) == jax.tree.structure((state, s.obs))
-    assert jax.tree.leaves(first) == jax.tree.leaves((state, s.obs))
+    before, (state, s) = jax.eval_shape(both, KEY, action)
+    assert jax.tree.structure(before) == jax.tree.structure((state, s.obs))
+    assert jax.tree.leaves(before) == jax.tree.leaves((state, s.obs))
     seen, spaces = s.obs, env.observation_space
     for key, space in (spaces if isinstance(spaces, dict) else {"": spaces}).items():
         x = seen[key] if key else seen
@@ -291,7 +313,7 @@ def test_every_environment_can_be_reset_and_stepped(name):
 def test_overcooked_and_storm_draw_themselves():
     for name in ("overcooked", "storm_2p"):
         env, _ = made(name)
-        picture = env.render(env.reset(jax.random.key(0), env.params)[0], env.params)
+        picture = env.render(first(name)[0], env.params)
         assert picture.ndim == 3 and picture.shape[-1] == 3 and picture.dtype == np.uint8
         assert len(np.unique(picture)) > 3
 

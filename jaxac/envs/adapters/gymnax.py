@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxac.core import strong
 from jaxac.envs import sketches
 from jaxac.envs.adapters import extras
 from jaxac.envs.contract import Box, Discrete, Env, Space, TimeStep
@@ -56,6 +57,8 @@ OTHERS = (
     "FrozenLake-misc",
 )
 LEFT_OUT = ("MNISTBandit-bsuite",)
+BEYOND_BOUNDS = ("MemoryChain-bsuite", "MetaMaze-misc", "GaussianBandit-misc")
+"""Their observations leave the bounds that gymnax declares; here they have none."""
 
 
 def ids() -> tuple[str, ...]:
@@ -70,8 +73,13 @@ def make(name: str, **options: Any) -> Env:
     """
     if name not in ids():
         raise RegistryError(f"gymnax has no environment {name!r}{closest(name, ids())}")
-    env, params = extras.load("gymnax", "gymnax").make(name, **options)
-    return dataclasses.replace(adapt(env, params), name=name, render=_render(env, name))
+    original, params = extras.load("gymnax", "gymnax").make(name, **options)
+    env = dataclasses.replace(adapt(original, params), name=name, render=_render(original, name))
+    if name in BEYOND_BOUNDS:
+        space = env.observation_space
+        assert isinstance(space, Box)
+        env = dataclasses.replace(env, observation_space=Box(space.shape, dtype=space.dtype))
+    return env
 
 
 def adapt(env: Any, params: Any) -> Env:
@@ -87,17 +95,22 @@ def adapt(env: Any, params: Any) -> Env:
 
     def reset(key, params):
         obs, state = env.reset_env(key, params)
-        return state, encode(obs)
+        return jax.tree.map(strong, (state, encode(obs)))
 
     def step(key, state, action, params):
         obs, state, reward, terminated, _ = env.step_env(key, state, action, params)
         reward = jnp.asarray(reward, jnp.float32)  # some of gymnax's are integers
-        return state, TimeStep(encode(obs), reward, terminated, jnp.zeros((), bool))
+        state, obs = jax.tree.map(strong, (state, encode(obs)))
+        return state, TimeStep(obs, reward, terminated, jnp.zeros((), bool))
 
     def time_limit(params):
         return params.max_steps_in_episode
 
-    observation_space = Box((seen.n,), 0.0, 1.0) if isinstance(seen, Discrete) else seen
+    if isinstance(seen, Discrete):
+        observation_space = Box((seen.n,), 0.0, 1.0)
+    else:
+        _, obs = jax.eval_shape(reset, jax.random.key(0), params)  # the declared dtype may be wrong
+        observation_space = dataclasses.replace(seen, dtype=obs.dtype.name)
     action_space = _space(env.action_space(params), env.name)
     return Env(env.name, reset, step, params, observation_space, action_space, time_limit)
 

@@ -116,17 +116,19 @@ class Family:
     late: int = 0  # steps that pass after `max_steps`
     only_clock: bool = False  # "done" can mean nothing else, and cannot be disarmed
     shows_clock: bool = False  # the observation depends on `max_steps`
+    legal: str = ""  # the method that knows legal actions
     bounds: tuple[float, float] = (-np.inf, np.inf)  # of observations
 
 
 FAMILIES = {
     "SimpleMPE": Family(ParticleParams, late=1),
-    "SMAX": Family(BattleParams, late=1),
-    "EnemySMAX": Family(BattleParams, late=1),
+    "SMAX": Family(BattleParams, late=1, legal="get_avail_actions"),
+    "EnemySMAX": Family(BattleParams, late=1, legal="get_avail_actions"),
     "SwitchRiddle": Family(RiddleParams, bounds=(0.0, 1.0)),
     "Overcooked": Family(KitchenParams, shows_clock=True, bounds=(0.0, 255.0)),
     "OvercookedV2": Family(KitchenParams, bounds=(0.0, 255.0)),
-    "HanabiEnv": Family(steps=100, bounds=(0.0, 1.0)),  # no clock; a game of legal moves is shorter
+    # Hanabi has no clock, and a game of legal moves is over before
+    "HanabiEnv": Family(steps=100, legal="get_legal_moves", bounds=(0.0, 1.0)),
     "CoinGame": Family(steps=100, only_clock=True, bounds=(0.0, 1.0)),
     "InTheGrid": Family(steps=152, bounds=(0.0, 6.0)),
     "InTheGrid_2p": Family(steps=152, bounds=(0.0, 6.0)),
@@ -168,7 +170,7 @@ def adapt(env: Any, max_steps: int | None = None) -> Env:
     same for all, and an `action_mask` where it knows legal actions. What comes in several parts is
     flattened into one vector. Objects of MABrax must be made with `auto_reset=False` and
     `episode_length=None`, those of STORM with `num_inner_steps=2**30`. `max_steps` overrides the
-    object's own. Raises `EnvError` if agents have different kinds of spaces, or there is no limit.
+    time limit. Raises `EnvError` if agents have different kinds of actions, or there is no limit.
     """
     kinds = [c.__name__ for c in type(env).__mro__]
     family = next((FAMILIES[k] for k in kinds if k in FAMILIES), Family())
@@ -180,23 +182,25 @@ def adapt(env: Any, max_steps: int | None = None) -> Env:
     params = family.params(**{x: getattr(env, x) for x in numbers}, max_steps=limit)
     num_agents, spaces = len(env.agents), [env.action_space(a) for a in env.agents]
     action_space, give = _actions(env, spaces)
-    fixed = None
-    if isinstance(action_space, Discrete) and len({int(s.n) for s in spaces}) > 1:
-        fixed = np.arange(action_space.n) < np.array([[int(s.n)] for s in spaces])
+    counts = [int(s.n) for s in spaces] if isinstance(action_space, Discrete) else []
+    fixed = np.arange(max(counts, default=0)) < np.array(counts)[:, None]
 
     def under(params, clock):
         values = {x: getattr(params, x) for x in numbers}
         return _with(env, {**values, "max_steps": clock} if hasattr(env, "max_steps") else values)
 
-    def see(env, state, obs):
+    def see(rules, state, obs):
         seen = {"policy": _stacked(_of_agents(env, obs))}
         if isinstance(obs, dict) and "world_state" in obs:
             world = obs["world_state"]
             seen["critic"] = jnp.broadcast_to(world, (num_agents, *world.shape))
-        elif hasattr(env, "get_world_state"):
-            seen["critic"] = _stacked(_of_agents(env, env.get_world_state(state)))
-        if (legal := _legal(env, state, action_space, fixed)) is not None:
-            seen["action_mask"] = legal
+        elif hasattr(rules, "get_world_state"):
+            seen["critic"] = _stacked(_of_agents(env, rules.get_world_state(state)))
+        if counts and family.legal:
+            legal = getattr(rules, family.legal)(state)
+            seen["action_mask"] = _stacked(_of_agents(env, legal)) > 0
+        elif not fixed.all():
+            seen["action_mask"] = jnp.asarray(fixed)
         return seen if len(seen) > 1 else seen["policy"]
 
     def reset(key, params):
@@ -305,17 +309,6 @@ def _stacked(rows: list[Any]) -> Array:
 
 def _padded(x: Array, shape: tuple[int, ...]) -> Array:
     return jnp.pad(x, [(0, m - n) for m, n in zip(shape, x.shape, strict=True)])
-
-
-def _legal(env: Any, state: Any, space: Space, fixed: np.ndarray | None) -> Array | None:
-    """bool [A, n], or None if all is always legal."""
-    if not isinstance(space, Discrete):
-        return None
-    if hasattr(env, "get_legal_moves"):
-        return _stacked(_of_agents(env, env.get_legal_moves(state))) > 0
-    if hasattr(env, "unit_type_names"):  # the base class has a `get_avail_actions` that raises
-        return _stacked(_of_agents(env, env.get_avail_actions(state))) > 0
-    return None if fixed is None else jnp.asarray(fixed)
 
 
 def _with(env: Any, numbers: dict[str, Any]) -> Any:

@@ -5,11 +5,10 @@ until it is our turn again or the game ends. Who starts is drawn at random; if o
 within `reset`. Whoever plays them is an operator, `RandomOpponent` unless `adapt` is given another.
 
 A game that ends is a termination, also where its rules count the moves of both sides: chess and
-shogi are drawn after 512, gardner_chess and animal_shogi after 256, and Go is scored after twice
-its points. Only Freeway's clock is none of the game, as nothing shows it: it is disarmed, and its
-2501 frames are `max_steps`. An illegal action ends the game by pgx's own rule, with a penalty of 1
-(backgammon 3) for who took it and a reward for the others. bridge_bidding is left out: it downloads
-its tables.
+shogi are drawn after 512, gardner_chess and animal_shogi after 256, Go is scored after 2 * size^2.
+Only Freeway's clock is none of the game, as nothing shows it: it is disarmed, and its 2501 frames
+are `max_steps`. An illegal action ends the game by pgx's own rule, with a penalty of 1 (backgammon
+3) for who took it and a reward for the others. bridge_bidding is left out: it downloads its tables.
 """
 
 import copy

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxac.core import strong
 from jaxac.envs.contract import Box, Env, Space, TimeStep
 from jaxac.envs.physics import Physics, time_limit
 from jaxac.envs.resets import WhenNeeded
@@ -37,13 +38,13 @@ def adapt(
 
     def reset(key, params):
         # typed keys break what these suites do with theirs
-        state = under(params).reset(jax.random.key_data(key))
+        state = jax.tree.map(strong, under(params).reset(jax.random.key_data(key)))
         return state, state.obs
 
     def step(key, state, action, params):
         del key
         state = jax.tree.map(lambda x: x, state)  # they write into the dicts of the old state
-        state = under(params).step(state, action)
+        state = jax.tree.map(strong, under(params).step(state, action))
         obs, reward = state.obs, jnp.asarray(state.reward, jnp.float32)
         finite = [jnp.isfinite(x).all() for x in jax.tree.leaves((obs, reward))]
         diverged = ~jnp.stack(finite).all()

@@ -77,7 +77,7 @@ def _report(env: Env, params: Any, key: Any, num_steps: int) -> Report:
         runs, more = behaviour.run(traces, key, min(num_steps, _most_steps(kinds)), in_turn)
         found += [f for f in more if not ("host-callback" in kinds and f.kind == "vmap")]
         found += [f for check in behaviour.CHECKS for f in check(runs)] if runs else []
-        done[-1] += f" ({_extent(runs)})"
+        done[-1] += f" ({_extent(runs, in_turn)})"
     name = env.name if isinstance(env.name, str) and env.name else "environment"
     skipped = tuple(WORDS.values())[len(done) :]
     return Report(name, tuple(dict.fromkeys(found)), tuple(done), skipped)
@@ -108,9 +108,10 @@ def _most_steps(kinds: set[str]) -> int:
     return min((most for kind, most in SLOW.items() if kind in kinds), default=sys.maxsize)
 
 
-def _extent(runs: behaviour.Runs | None) -> str:
+def _extent(runs: behaviour.Runs | None, in_turn: bool) -> str:
     if runs is None:
         return "which did not run"
     steps = len(runs.record.reward)
-    ends = f"{runs.ends} episodes ended" if runs.ends else "no episode ended"
-    return f"{LANES} lanes of {steps} steps, {ends}"
+    ends = f"ends of episodes: {runs.ends}" if runs.ends else "no episode ended"
+    turn = ", one lane after another because of LAPACK" if in_turn else ""
+    return f"{LANES} lanes of {steps} steps{turn}, {ends}"

@@ -191,4 +191,8 @@ def _controls(model: Any) -> Box:
     limited = model.actuator_ctrllimited.astype(bool)
     low = np.where(limited, model.actuator_ctrlrange[:, 0], -np.inf)
     high = np.where(limited, model.actuator_ctrlrange[:, 1], np.inf)
-    return Box((model.nu,), tuple(low.tolist()), tuple(high.tolist()))
+    return Box((model.nu,), _bound(low), _bound(high))
+
+
+def _bound(x: np.ndarray) -> float | tuple[float, ...]:
+    return float(x[0]) if (x == x[0]).all() else tuple(x.tolist())

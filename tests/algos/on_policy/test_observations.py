@@ -1,7 +1,6 @@
 """PPO on observations with names, privileged state, action masks and pixels."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -57,13 +56,12 @@ COPIED = observing(
 )
 
 
-@functools.cache
-def trained(env):
+def trained(env, hp=SMALL):
     algorithm = ppo.make(env)
 
     @jax.jit
     def run(key):
-        state, metrics = algorithm.chunk(algorithm.init(key, SMALL))
+        state, metrics = algorithm.chunk(algorithm.init(key, hp))
         return state, {**metrics, **algorithm.evaluate(state)}
 
     return run(jax.random.key(0))
@@ -74,17 +72,36 @@ def assert_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+@pytest.fixture(scope="module")
+def plain_walk():
+    return trained(WALK)
+
+
 @pytest.mark.parametrize(
     "env", [NAMED, ALL_LEGAL, COPIED], ids=["policy alone", "all legal", "critic sees the same"]
 )
-def test_names_that_add_nothing_change_nothing(env):
+def test_names_that_add_nothing_change_nothing(env, plain_walk):
     """Bit for bit: parameters, optimiser, metrics, evaluation, statistics of what is seen."""
-    (plain, plain_metrics), (named, metrics) = (trained(x) for x in (WALK, env))
+    (plain, plain_metrics), (named, metrics) = plain_walk, trained(env)
     assert_equal(named.params, plain.params)
     assert_equal(named.opt_state, plain.opt_state)
     assert_equal(metrics, plain_metrics)
     assert_equal(named.stats["obs"]["policy"], plain.stats["obs"])
     assert_equal(named.loop.envs.obs["policy"], plain.loop.envs.obs)
+
+
+def test_a_normaliser_that_undoes_what_the_environment_does_changes_nothing():
+    """Bit for bit, so whatever a network sees is normalised: at collection, in values of the true
+    next observations, in the loss, in evaluation. Bytes are as good as floats."""
+    space = Box(WALK.observation_space.shape, 0.0, 4.0, "uint8")
+    bytes_of_four = observing(WALK, lambda obs: (4 * obs).astype(jnp.uint8), space)
+    quarter = replace(SMALL, norm=ppo.Norm(obs=Affine(scale=0.25)))
+    (plain, plain_metrics), (scaled, metrics) = (
+        trained(WALK, replace(SMALL, norm=ppo.Norm())),
+        trained(bytes_of_four, quarter),
+    )
+    assert_equal(scaled.params, plain.params)
+    assert_equal(metrics, plain_metrics)
 
 
 @frozen
