@@ -14,7 +14,6 @@ import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
-from mujoco import mjx
 
 from jaxac.envs import Env, loop
 from jaxac.envs import mjx as suite
@@ -23,15 +22,16 @@ from jaxac.envs.sampling import random_action
 Rows = dict[str, np.ndarray]
 
 
-def transitions(name: str, num_steps: int, seed: int = 0) -> Rows:
+def transitions(name: str, like: Any, num_steps: int, seed: int = 0) -> Rows:
     """Random transitions of gymnasium's environment; a new episode follows each end.
 
-    Each field of the `MjData` before a step is a row `before.<field>` [T, ...].
+    Each field of a state `like` those of the adapter is a row `before.<field>` [T, ...], read from
+    the `MjData` before the step.
     """
     env: Any = gymnasium.make(name).unwrapped
     rng = np.random.default_rng(seed)
     low, high = env.action_space.low, env.action_space.high
-    names = [f.name for f in dataclasses.fields(mjx.Data) if f.name != "_impl"]
+    names = kept(like)
     rows = []
     env.reset(seed=seed)
     for t in range(num_steps):
@@ -48,16 +48,24 @@ def transitions(name: str, num_steps: int, seed: int = 0) -> Rows:
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
+def kept(state: Any) -> list[str]:
+    """The fields of a state, which are those of `mjx.Data`."""
+    return [f.name for f in dataclasses.fields(state) if getattr(state, f.name) is not None]
+
+
+def shapes(env: Env) -> Any:
+    """A state as shapes and dtypes."""
+    return jax.eval_shape(env.reset, jax.random.key(0), env.params)[0]
+
+
 def replayed(env: Env, rows: Rows) -> Rows:
     """The same transitions by `env`, each from gymnasium's state before it."""
-    like = jax.eval_shape(env.reset, jax.random.key(0), env.params)[0]
-    before = {
-        f.name: jnp.asarray(rows[f"before.{f.name}"], getattr(like, f.name).dtype).reshape(
-            len(rows["reward"]), *getattr(like, f.name).shape
-        )
-        for f in dataclasses.fields(like)
-        if f.name != "_impl"
-    }
+    like = shapes(env)
+
+    def stacked(x, name):
+        return jnp.asarray(rows[f"before.{name}"], x.dtype).reshape(-1, *x.shape)
+
+    before = {x: stacked(getattr(like, x), x) for x in kept(like)}
 
     def one(before, action):
         state, s = env.step(jax.random.key(0), like.replace(**before), action, env.params)
@@ -71,8 +79,9 @@ def replayed(env: Env, rows: Rows) -> Rows:
 
 def compare(name: str, num_steps: int = 200) -> dict[str, float]:
     """Largest differences |a - b| / (1 + |b|) over `num_steps` transitions, and their medians."""
-    rows = transitions(name, num_steps)
-    ours = replayed(suite.make(name), rows)
+    env = suite.make(name)
+    rows = transitions(name, shapes(env), num_steps)
+    ours = replayed(env, rows)
     found: dict[str, float] = {
         "transitions": num_steps,
         "with contact": int((rows["contacts"] > 0).sum()),
