@@ -63,7 +63,8 @@ def replayed(env: Env, rows: Rows) -> Rows:
     like = shapes(env)
 
     def stacked(x, name):
-        return jnp.asarray(rows[f"before.{name}"], x.dtype).reshape(-1, *x.shape)
+        values = jnp.asarray(rows[f"before.{name}"], x.dtype)
+        return values.reshape(len(values), *x.shape)
 
     before = {x: stacked(getattr(like, x), x) for x in kept(like)}
 
