@@ -16,14 +16,15 @@ EPISODES, LENGTH = 20, 50
 def differences(env: Env, original: Original) -> dict[str, float]:
     """Largest differences over `EPISODES` x `LENGTH` transitions, each episode from a reset.
 
-    An episode that ends early goes on from its end: both sides then do what they do.
+    An episode that ends early goes on from its end: both sides then do what they do. Of several
+    observations by name, those are compared that the original names too.
     """
 
     def episode(key):
         key_reset, key_steps = jax.random.split(key)
         ours, obs = env.reset(key_reset, env.params)
         theirs, first = original.reset(key_reset)
-        begin = _difference(obs, first)
+        begin = _difference(_common(obs, first), first)
 
         def one(carried, key):
             (ours, obs), theirs = carried
@@ -32,7 +33,7 @@ def differences(env: Env, original: Original) -> dict[str, float]:
             ours, s = env.step(key_step, ours, action, env.params)
             theirs, seen, reward, done = original.step(key_step, theirs, action)
             apart = (
-                _difference(s.obs, seen),
+                _difference(_common(s.obs, seen), seen),
                 _difference(s.reward, reward),
                 jnp.asarray(s.terminated != done, jnp.int32),
             )
@@ -49,6 +50,12 @@ def differences(env: Env, original: Original) -> dict[str, float]:
         "reward": float(np.max(reward)),
         "flags": int(np.sum(flags)),
     }
+
+
+def _common(obs: Any, theirs: Any) -> Any:
+    if not isinstance(obs, dict):
+        return obs
+    return {k: obs[k] for k in theirs} if isinstance(theirs, dict) else obs["policy"]
 
 
 def _difference(a: Any, b: Any) -> jax.Array:

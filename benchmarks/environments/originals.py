@@ -8,23 +8,28 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+ALONE = ("2048", "minatar-breakout", "minatar-space_invaders")
+"""Games of pgx for one; those for several have no counterpart with an opponent in pgx."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Original:
     """A suite's environment: un-reset for comparing, with the suite's own reset for timing."""
 
-    reset: Callable[[Any], tuple[Any, Any]]  # key -> state, obs
-    step: Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]]
+    reset: Callable[[Any], tuple[Any, Any]] | None  # key -> state, obs
+    step: Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]] | None
     """key, state, action -> state, obs, reward, whether the task ended (no time limit)"""
     start: Callable[[Any], Any]  # keys [N] -> states
     advance: Callable[[Any, Any, Any], tuple[Any, Any]]
     """keys [N], states, actions [N] -> states, rewards [N], reset as the suite does"""
 
 
-def original(name: str) -> Original:
-    """The original of `suite/Name`."""
+def original(name: str) -> Original | None:
+    """The original of `suite/Name`; None if nobody else has it."""
     suite, _, rest = name.partition("/")
-    return SUITES[suite](rest)
+    if suite == "pgx" and rest not in ALONE:
+        return None
+    return SUITES[suite](rest) if suite in SUITES else None
 
 
 def _gymnax(name: str) -> Original:
@@ -209,7 +214,6 @@ def _jumanji(name: str) -> Original:
 
 
 def _pgx(name: str) -> Original:
-    """Games for one; those for several have no counterpart with an opponent in pgx."""
     import pgx
     from pgx.experimental.wrappers import auto_reset
 
@@ -234,11 +238,93 @@ def _pgx(name: str) -> Original:
     return Original(reset, step, jax.vmap(env.init), advance)
 
 
+def _jaxmarl(name: str) -> Original:
+    import jaxmarl
+
+    # its clock is part of its "done"; in MPE it would strike within an episode of `compare`
+    env = jaxmarl.make(name, **({"max_steps": 1000} if name.startswith("MPE") else {}))
+    own = jaxmarl.make(name)
+
+    def stacked(x):
+        rows = [jnp.ravel(x[a]) for a in env.agents] if isinstance(x, dict) else list(x)
+        size = max(row.size for row in rows)
+        return jnp.stack([jnp.pad(row, (0, size - row.size)) for row in rows])
+
+    def as_dict(action):
+        return {a: action[i] for i, a in enumerate(env.agents)}
+
+    def reset(key):
+        obs, state = env.reset(key)
+        return state, stacked(obs)
+
+    def step(key, state, action):
+        obs, state, reward, done, _ = env.step_env(key, state, as_dict(action))
+        return state, stacked(obs), stacked(reward)[:, 0], done["__all__"]
+
+    def start(keys):
+        return jax.vmap(own.reset)(keys)[1]
+
+    def advance(keys, states, actions):
+        _, states, reward, *_ = jax.vmap(own.step)(keys, states, jax.vmap(as_dict)(actions))
+        return states, jax.vmap(stacked)(reward)
+
+    return Original(reset, step, start, advance)
+
+
+def _mjx(name: str) -> Original:
+    """MJX alone, for timing: gymnasium's model under our solver's settings, a cheap reward.
+
+    After 1,000 steps every environment goes back to its first state, as under Brax's wrappers.
+    """
+    import gymnasium
+    import mujoco
+    from mujoco import mjx
+
+    task: Any = gymnasium.make(name).unwrapped
+    options = task.model.opt
+    options.solver = mujoco.mjtSolver.mjSOL_NEWTON
+    options.jacobian = mujoco.mjtJacobian.mjJAC_SPARSE
+    options.ls_iterations = 4
+    model, blank = mjx.put_model(task.model), mjx.make_data(task.model)
+
+    def first(key):
+        qpos = jnp.asarray(task.init_qpos) + 0.01 * jax.random.normal(key, task.init_qpos.shape)
+        return mjx.forward(model, blank.replace(qpos=qpos))
+
+    def one(data, action):
+        def frame(data, _):
+            return mjx.step(model, data), None
+
+        after, _ = jax.lax.scan(frame, data.replace(ctrl=action), length=task.frame_skip)
+        obs = jnp.concatenate([after.qpos, after.qvel])
+        return after, obs, after.qvel[0] - 0.1 * jnp.square(action).sum()
+
+    def start(keys):
+        data = jax.vmap(first)(keys)
+        return data, data, jnp.zeros(len(keys), jnp.int32), jnp.zeros(())
+
+    def advance(keys, states, actions):
+        del keys
+        data, begin, time, seen = states
+        after, obs, reward = jax.vmap(one)(data, actions)
+        time = (time + 1) % 1000
+
+        def chosen(x, y):
+            return jnp.where((time == 0).reshape(-1, *(1,) * (x.ndim - 1)), y, x)
+
+        after = jax.tree.map(lambda x, y: x.astype(y.dtype), after, data)
+        return (jax.tree.map(chosen, after, begin), begin, time, seen + obs.mean()), reward
+
+    return Original(None, None, start, advance)
+
+
 SUITES: dict[str, Callable[[str], Original]] = {
     "brax": _brax,
     "craftax": _craftax,
     "gymnax": _gymnax,
+    "jaxmarl": _jaxmarl,
     "jumanji": _jumanji,
+    "mjx": _mjx,
     "navix": _navix,
     "pgx": _pgx,
     "playground": _playground,

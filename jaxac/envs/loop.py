@@ -46,15 +46,15 @@ class Outcome:
 def start(key: Key, env: Env, params: Any, num_envs: int, auto_reset: bool = True) -> EnvLoop:
     """Reset `num_envs` environments, each from a key of its own.
 
-    `auto_reset` says whether `step` will be asked for it.
+    `auto_reset` says whether `step` will be asked for it. Without it the plan of resets has no say.
     """
-    env_state, obs = jax.tree.map(strong, fresh(key, env.reset, params, num_envs))
+    if auto_reset:
+        kept, first = env.resets.start(key, env.reset, params, num_envs)
+    else:
+        kept, first = (), fresh(key, env.reset, params, num_envs)
+    kept, (env_state, obs) = jax.tree.map(strong, (kept, first))
     elapsed = jnp.zeros(num_envs, jnp.int32)
     episode_return = jnp.zeros((num_envs, *(() if env.num_agents is None else (env.num_agents,))))
-    kept = ()
-    if auto_reset:
-        key_kept = jax.random.fold_in(key, 1)
-        kept = jax.tree.map(strong, env.resets.start(key_kept, env.reset, params))
     return EnvLoop(env_state, obs, elapsed, episode_return, kept)
 
 

@@ -1,7 +1,7 @@
 """Where the first state of the next episode comes from; a slot of every environment.
 
-`start(key, reset, params) -> kept` is asked once a run; `plan(key, kept, reset, params, done,
-states)` gives `states` [N, ...] with the rows of ended episodes replaced.
+`start(key, reset, params, num_envs) -> kept, states` is asked once a run; `plan(key, kept, reset,
+params, done, states)` gives `states` [N, ...] with the rows of ended episodes replaced.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ Reset = Callable[[Key, Any], Any]
 class Resets(Protocol):
     """A way to start new episodes."""
 
-    def start(self, key: Key, reset: Reset, params: Any) -> Any:
-        """What is kept through a run."""
+    def start(self, key: Key, reset: Reset, params: Any, num_envs: int) -> tuple[Any, Any]:
+        """What is kept through a run, and the states [N, ...] that it starts from."""
         ...
 
     def __call__(
@@ -35,8 +35,8 @@ class Resets(Protocol):
 class EveryStep:
     """Reset all N at every step and keep what is needed: the fastest where a reset is cheap."""
 
-    def start(self, key, reset, params):
-        return ()
+    def start(self, key, reset, params, num_envs):
+        return (), fresh(key, reset, params, num_envs)
 
     def __call__(self, key, kept, reset, params, done, states):
         return where(done, fresh(key, reset, params, done.shape[0]), states)
@@ -53,8 +53,8 @@ class WhenNeeded:
     termination) make it nearly free.
     """
 
-    def start(self, key, reset, params):
-        return ()
+    def start(self, key, reset, params, num_envs):
+        return (), fresh(key, reset, params, num_envs)
 
     def __call__(self, key, kept, reset, params, done, states):
         def renewed(done, states, key, params):
@@ -72,12 +72,17 @@ class Pool:
 
     size: Static[int] = field(256, "first states kept, each as large as a state", within="[1, inf)")
 
-    def start(self, key, reset, params):
-        return fresh(key, reset, params, self.size)
+    def start(self, key, reset, params, num_envs):
+        key_made, key_drawn = jax.random.split(key)
+        kept = fresh(key_made, reset, params, self.size)
+        return kept, self._drawn(key_drawn, kept, num_envs)
 
     def __call__(self, key, kept, reset, params, done, states):
-        drawn = jax.random.randint(key, done.shape, 0, self.size)
-        return where(done, jax.tree.map(lambda x: x[drawn], kept), states)
+        return where(done, self._drawn(key, kept, done.shape[0]), states)
+
+    def _drawn(self, key, kept, num_envs):
+        rows = jax.random.randint(key, (num_envs,), 0, self.size)
+        return jax.tree.map(lambda x: x[rows], kept)
 
 
 def fresh(key: Key, reset: Reset, params: Any, num_envs: int) -> Any:

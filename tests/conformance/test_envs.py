@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac import registry
+from jaxac import hlo, registry
 from jaxac.envs import Box, Discrete, loop
 from jaxac.envs.sampling import random_action
 from jaxac.envs.wrap import wrap
@@ -43,9 +43,9 @@ class Run:
     def __init__(self, env):
         self.env = env = dataclasses.replace(env, time_limit=lambda params: LIMIT)
         self.traces = []
-        self.run = jax.jit(self._run)
         self.first = jax.jit(lambda key: loop.start(key, env, env.params, N))(jax.random.key(1))
         self.keys = jax.random.split(jax.random.key(2), T)
+        self.run = jax.jit(self._run).lower(self.first, self.keys).compile()
         self.last, rows = self.run(self.first, self.keys)
         self.before, self.action, self.outcome = rows
         self.by_hand, self.fresh = jax.jit(self._by_hand)(self.before, self.action, self.keys)
@@ -177,6 +177,11 @@ def test_equal_keys_give_equal_runs_and_one_compiled_program_serves_them(ran):
     jax.tree.map(np.testing.assert_array_equal, ran.outcome, again)
     ran.run(ran.last, ran.keys)
     assert len(ran.traces) == 1
+
+
+def test_no_two_lapack_calls_of_a_rollout_can_run_at_once(ran):
+    """Two batched ones could hang for ever on a machine with few cores; see docs/install.md."""
+    assert hlo.lapack_together(ran.run.as_text()) == []
 
 
 def test_a_list_of_wrappers_changes_nothing_if_it_is_empty():

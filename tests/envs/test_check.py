@@ -154,6 +154,11 @@ def solving(state, action, s):
     return s.reward + jnp.linalg.solve(a, jnp.ones(2))[0]
 
 
+def solved_reset(key, params):
+    state, obs = reset(key, params)
+    return state, jnp.linalg.solve(jnp.eye(2) * (2 + state.x), obs)
+
+
 def printing(state, action, s):
     print("reward", s.reward)
     return s.reward
@@ -216,6 +221,7 @@ STATIC = {
     "mutates": lambda: counting(lambda count: 0.0),
     "prints": lambda: stepped(reward=printing),
     "lapack": lambda: stepped(reward=solving),
+    "lapack-together": lambda: task(step=stepped(reward=solving).step, reset=solved_reset),
     "key-reuse": lambda: drawing(
         lambda key, held, state: jax.random.normal(key) + jax.random.uniform(key)
     ),
@@ -242,6 +248,7 @@ RUN = {
     "render-image": lambda: task(render=lambda state, params: np.zeros((4, 4))),
 }  # fmt: skip
 ALSO = {  # what comes with a kind, being the same fault seen from another side
+    "lapack-together": {"lapack"},
     "info-changes": {"mutates", "impure"},
     "impure": {"mutates"},
     "nondeterministic": {"host-callback"},

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.environments_mjx import replayed, shapes, transitions
+from benchmarks.environments.gym_mujoco import replayed, shapes, transitions
 from jaxac import registry
 from jaxac.core import Scalar, field, frozen, replace
 from jaxac.envs import Box, loop, mjx

@@ -3,9 +3,13 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxac import hlo, registry
+from jaxac.envs import Box, Discrete, Env, TimeStep
+from jaxac.envs.resets import Pool, WhenNeeded
 from jaxac.sweep import lanes, spec
 from jaxac.sweep.plan import make_plan
 
@@ -76,3 +80,31 @@ def test_no_lane_program_calls_lapack(swept):
     _, program, _ = swept
     for compiled in (program.start, program.advance):
         assert "lapack" not in compiled.as_text().lower()
+
+
+@pytest.mark.parametrize("resets", [WhenNeeded(), Pool(2)])
+def test_lapack_calls_of_resets_steps_and_evaluations_wait_for_each_other(monkeypatch, resets):
+    """Of an environment that calls it in both functions, as some simulators do."""
+    monkeypatch.setattr(registry, "make_env", lambda *_: solving(resets))
+    plan = make_plan(dataclasses.replace(SWEEP, algorithm="a2c", env="solving", lanes=2, seeds=1))
+    program = lanes.compile_group(plan, plan.groups[0])
+    texts = [compiled.as_text() for compiled in (program.start, program.advance)]
+    assert all("lapack" in text for text in texts)
+    assert [hlo.lapack_together(text) for text in texts] == [[], []]
+
+
+def solving(resets):
+    """Falls from a random height."""
+
+    def solved(x):
+        return jnp.linalg.cholesky(jnp.eye(2) * (1.0 + x * x))[0]
+
+    def reset(key, params):
+        obs = solved(jax.random.uniform(key, minval=3.0, maxval=9.0))
+        return obs[0], obs
+
+    def step(key, state, action, params):
+        obs = solved(state - 1.0 - action)
+        return obs[0], TimeStep(obs, obs[0], obs[0] < 1.5, jnp.bool_(False))
+
+    return Env("solving", reset, step, 0.0, Box((2,)), Discrete(2), lambda params: 9, resets)

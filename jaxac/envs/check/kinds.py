@@ -137,6 +137,10 @@ KINDS: dict[str, Kind] = {
         "two or more batched calls can hang on a CPU with few cores; write small solves out in "
         "jnp, see docs/install.md"
     ),
+    "lapack-together": _error(
+        "it can hang for ever on a CPU with few cores: let one solve need the other's result, "
+        "reset only where an episode ends (resets=WhenNeeded()), or write solves out in jnp"
+    ),
     "key-reuse": _warning(
         "split it first, key_a, key_b = jax.random.split(key), and use each once"
     ),

@@ -10,6 +10,8 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
+from jaxac import hlo
+from jaxac.envs import loop
 from jaxac.envs.check import outputs, python_state
 from jaxac.envs.check.guard import Failure, attempt
 from jaxac.envs.check.report import Finding
@@ -43,6 +45,30 @@ def lapack(t: Traces) -> Iterator[Finding]:
         if calls:
             listed = ", ".join(f"{k} {n}" for n, k in sorted(calls.items()))
             yield Finding("lapack", traced.name, f"it has {listed}")
+
+
+def lapack_together(t: Traces) -> Iterator[Finding]:
+    """No two LAPACK calls of the vectorised environment could run at once on a CPU."""
+    if jax.default_backend() != "cpu" or not any(lapack(t)):
+        return
+    key, _, action, params = t.step.args
+
+    def rollout(key, params, actions):
+        def one(envs, key):
+            return loop.step(key, t.env, params, envs, actions)[0], None
+
+        first = loop.start(key, t.env, params, 2)
+        return jax.lax.scan(one, first, jax.random.split(key, 2))[0]
+
+    def text():
+        actions = jax.ShapeDtypeStruct((2, *action.shape), action.dtype)
+        return jax.jit(rollout).lower(key, params, actions).compile().as_text()
+
+    found = attempt(text)
+    pairs = [] if isinstance(found, Failure) else hlo.lapack_together(found)
+    if pairs:
+        calls = f"{len(pairs)} pairs of calls, {' and '.join(pairs[0])} first"
+        yield Finding("lapack-together", "step", f"{calls}, do not wait for each other")
 
 
 def _primitives(jaxpr: Jaxpr) -> dict[str, int]:
@@ -211,4 +237,4 @@ def _constant(x: Any) -> str:
     return type(x).__name__
 
 
-CHECKS = (callbacks, lapack, reused_keys, own_keys, purity)
+CHECKS = (callbacks, lapack, lapack_together, reused_keys, own_keys, purity)

@@ -1,13 +1,6 @@
-"""The tasks of `mjx/...` against gymnasium's own, on MuJoCo: equal states, equal actions.
-
-python -m benchmarks.environments_mjx compare [NAME ...]
-python -m benchmarks.environments_mjx speed [NAME ...]
-"""
+"""The tasks of `mjx/...` against gymnasium's own, on MuJoCo: equal states, equal actions."""
 
 import dataclasses
-import functools
-import sys
-import time
 from typing import Any
 
 import gymnasium
@@ -15,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxac.envs import Env, loop
+from jaxac.envs import Env
 from jaxac.envs import mjx as suite
-from jaxac.envs.sampling import random_action
 
+STEPS = 1000
 Rows = dict[str, np.ndarray]
 
 
@@ -78,56 +71,20 @@ def replayed(env: Env, rows: Rows) -> Rows:
     return jax.device_get(jax.jit(jax.vmap(one))(before, rows["action"]))
 
 
-def compare(name: str, num_steps: int = 200) -> dict[str, float]:
+def differences(name: str, num_steps: int = STEPS) -> dict[str, float]:
     """Largest differences |a - b| / (1 + |b|) over `num_steps` transitions, and their medians."""
     env = suite.make(name)
     rows = transitions(name, shapes(env), num_steps)
     ours = replayed(env, rows)
     found: dict[str, float] = {
         "transitions": num_steps,
-        "with contact": int((rows["contacts"] > 0).sum()),
+        "with_contact": int((rows["contacts"] > 0).sum()),
         "terminations": int(rows["terminated"].sum()),
-        "terminations that differ": int((ours["terminated"] != rows["terminated"]).sum()),
+        "flags": int((ours["terminated"] != rows["terminated"]).sum()),
     }
     for key in ("qpos", "qvel", "obs", "reward"):
         apart = np.abs(ours[key] - rows[key]) / (1.0 + np.abs(rows[key]))
         worst = apart.reshape(num_steps, -1).max(1)
-        found[f"{key} median"] = float(np.median(worst))
-        found[f"{key} largest"] = float(worst.max())
+        found[f"{key}_median"] = float(np.median(worst))
+        found[key] = float(worst.max())
     return found
-
-
-def speed(name: str, num_envs: int = 64, num_steps: int = 50) -> dict[str, float]:
-    """Environment steps a second: as jaxac steps it, and of the simulator alone."""
-    env = suite.make(name)
-
-    @functools.partial(jax.jit, static_argnums=2)
-    def ours(key, envs, num_steps):
-        def one(envs, key):
-            key_act, key_env = jax.random.split(key)
-            keys = jax.random.split(key_act, num_envs)
-            action = jax.vmap(lambda key, obs: random_action(key, env, obs))(keys, envs.obs)
-            return loop.step(key_env, env, env.params, envs, action)[0], None
-
-        return jax.lax.scan(one, envs, jax.random.split(key, num_steps))[0]
-
-    envs = jax.jit(lambda key: loop.start(key, env, env.params, num_envs))(jax.random.key(0))
-    envs = jax.block_until_ready(ours(jax.random.key(1), envs, num_steps))
-    begin = time.perf_counter()
-    jax.block_until_ready(ours(jax.random.key(2), envs, num_steps))
-    return {"steps a second": num_envs * num_steps / (time.perf_counter() - begin)}
-
-
-def main(words: list[str]) -> int:
-    """Print what was measured, one line a task."""
-    if not words or words[0] not in ("compare", "speed"):
-        print(__doc__)
-        return 2
-    measure = compare if words[0] == "compare" else speed
-    for name in words[1:] or suite.ids():
-        print(name, measure(name), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
