@@ -1,5 +1,6 @@
 """The documents say what is so: links, sweep files, commands and programs in them are checked."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.environments import tables
 from jaxac import registry
 from jaxac.cli.main import parser
 from jaxac.sweep import spec
@@ -119,6 +121,12 @@ def test_no_machine_is_named(path):
     for pattern in (MACHINE_PATH, OTHER_SITE):
         found = pattern.search(text)
         assert found is None, f"{path.name}: {found and found[0]}"
+
+
+def test_the_measured_tables_of_environments_are_those_of_the_results_file():
+    text, whole = tables.PAGE.read_text(), json.loads(tables.RESULTS.read_text())
+    assert tables.page(text, whole) == text
+    assert {name.partition("/")[0] for name in whole["results"]} == {*registry.SUITES}
 
 
 def test_every_command_and_flag_is_documented():

@@ -19,9 +19,12 @@ class Original:
     reset: Callable[[Any], tuple[Any, Any]] | None  # key -> state, obs
     step: Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]] | None
     """key, state, action -> state, obs, reward, whether the task ended (no time limit)"""
-    start: Callable[[Any], Any]  # keys [N] -> states
+    start: Callable[[Any], Any]  # keys [N] -> states and observations
     advance: Callable[[Any, Any, Any], tuple[Any, Any]]
-    """keys [N], states, actions [N] -> states, rewards [N], reset as the suite does"""
+    """keys [N], states and observations, actions [N] -> the next ones, rewards [N]
+
+    Reset as the suite does. Observations are handed on, as to a policy: else XLA leaves them out.
+    """
 
 
 def original(name: str) -> Original | None:
@@ -50,11 +53,12 @@ def _gymnax(name: str) -> Original:
         return state, shown(obs), reward, done
 
     def start(keys):
-        return jax.vmap(env.reset, (0, None))(keys, params)[1]
+        return jax.vmap(env.reset, (0, None))(keys, params)[::-1]
 
-    def advance(keys, states, actions):
-        _, states, reward, *_ = jax.vmap(env.step, (0, 0, 0, None))(keys, states, actions, params)
-        return states, reward
+    def advance(keys, seen, actions):
+        step = jax.vmap(env.step, (0, 0, 0, None))
+        obs, states, reward, *_ = step(keys, seen[0], actions, params)
+        return (states, obs), reward
 
     return Original(reset, step, start, advance)
 
@@ -171,11 +175,12 @@ def _craftax(name: str) -> Original:
         return state, obs, reward, done
 
     def start(keys):
-        return jax.vmap(own.reset, (0, None))(keys, params)[1]
+        return jax.vmap(own.reset, (0, None))(keys, params)[::-1]
 
-    def advance(keys, states, actions):
-        _, states, reward, *_ = jax.vmap(own.step, (0, 0, 0, None))(keys, states, actions, params)
-        return states, reward
+    def advance(keys, seen, actions):
+        step = jax.vmap(own.step, (0, 0, 0, None))
+        obs, states, reward, *_ = step(keys, seen[0], actions, params)
+        return (states, obs), reward
 
     return Original(reset, step, start, advance)
 
@@ -203,12 +208,13 @@ def _jumanji(name: str) -> Original:
         return state, shown(timestep.observation), timestep.reward, timestep.last()
 
     def start(keys):
-        return jax.vmap(own.reset)(keys)[0]
+        states, timestep = jax.vmap(own.reset)(keys)
+        return states, timestep.observation
 
-    def advance(keys, states, actions):
+    def advance(keys, seen, actions):
         del keys
-        states, timestep = jax.vmap(own.step)(states, actions)
-        return states, timestep.reward
+        states, timestep = jax.vmap(own.step)(seen[0], actions)
+        return (states, timestep.observation), timestep.reward
 
     return Original(reset, step, start, advance)
 
@@ -262,11 +268,11 @@ def _jaxmarl(name: str) -> Original:
         return state, stacked(obs), stacked(reward)[:, 0], done["__all__"]
 
     def start(keys):
-        return jax.vmap(own.reset)(keys)[1]
+        return jax.vmap(own.reset)(keys)[::-1]
 
-    def advance(keys, states, actions):
-        _, states, reward, *_ = jax.vmap(own.step)(keys, states, jax.vmap(as_dict)(actions))
-        return states, jax.vmap(stacked)(reward)
+    def advance(keys, seen, actions):
+        obs, states, reward, *_ = jax.vmap(own.step)(keys, seen[0], jax.vmap(as_dict)(actions))
+        return (states, obs), jax.vmap(stacked)(reward)
 
     return Original(reset, step, start, advance)
 
@@ -301,19 +307,21 @@ def _mjx(name: str) -> Original:
 
     def start(keys):
         data = jax.vmap(first)(keys)
-        return data, data, jnp.zeros(len(keys), jnp.int32), jnp.zeros(())
+        obs = jnp.concatenate([data.qpos, data.qvel], -1)
+        return data, obs, data, obs, jnp.zeros(len(keys), jnp.int32)
 
     def advance(keys, states, actions):
         del keys
-        data, begin, time, seen = states
-        after, obs, reward = jax.vmap(one)(data, actions)
+        data, obs, *first, time = states
+        after, seen, reward = jax.vmap(one)(data, actions)
         time = (time + 1) % 1000
 
-        def chosen(x, y):
-            return jnp.where((time == 0).reshape(-1, *(1,) * (x.ndim - 1)), y, x)
+        def chosen(x, old, begin):
+            over = (time == 0).reshape(-1, *(1,) * (begin.ndim - 1))
+            return jnp.where(over, begin, x).astype(old.dtype)
 
-        after = jax.tree.map(lambda x, y: x.astype(y.dtype), after, data)
-        return (jax.tree.map(chosen, after, begin), begin, time, seen + obs.mean()), reward
+        data, obs = jax.tree.map(chosen, (after, seen), (data, obs), tuple(first))
+        return (data, obs, *first, time), reward
 
     return Original(None, None, start, advance)
 

@@ -12,7 +12,7 @@ from jaxac.envs import Env, resets
 
 POOL = 256
 PLANS = {
-    "EveryStep": resets.EVERY_STEP,
+    "EveryStep": resets.EveryStep(),
     "WhenNeeded": resets.WhenNeeded(),
     "Pool": resets.Pool(POOL),
 }

@@ -1,4 +1,4 @@
-"""The measured table of docs/environments.md, from the results file alone."""
+"""The measured tables of docs/environments.md, from the results file alone."""
 
 import json
 import math
@@ -11,44 +11,74 @@ RESULTS = record.RESULTS / "environments.json"
 PAGE = Path(__file__).parents[2] / "docs" / "environments.md"
 BEGIN = "<!-- measured: written by `python -m benchmarks.environments tables` -->"
 END = "<!-- end of measured -->"
-HEAD = (
-    "| environment | observations | actions | episode limit | largest difference from the "
-    "original: obs, reward, flags | env steps/s here | ratio to the suite's own rollout |",
-    "| --- | --- | --- | ---: | --- | ---: | --- |",
+EACH = (
+    "| environment | observations | actions | episode limit | from the suite's own API | "
+    "from gymnasium | env steps/s (N) | ratio to the suite's own rollout |",
+    "| --- | --- | --- | ---: | --- | --- | ---: | --- |",
+)
+PLANS = (
+    "| environment | N | resets/s | `EveryStep` | `WhenNeeded` | `Pool` |",
+    "| --- | ---: | ---: | ---: | ---: | ---: |",
 )
 
 
-def table(results: dict[str, Any]) -> str:
-    """One row an environment."""
-    return "\n".join([*HEAD, *(_row(name, found) for name, found in results.items())])
+def shown(whole: dict[str, Any]) -> str:
+    """Both tables, and what they were measured on."""
+    results, machine = whole["results"], whole["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in whole["versions"].items() if k.startswith("jax"))
+    where = f"Measured on {machine['cores']} cores ({machine['cpu']}), {versions}."
+    each = [*EACH, *(_row(name, found) for name, found in results.items())]
+    tried = [_plan_row(name, found) for name, found in results.items() if "resets" in found]
+    size = next((f["resets"]["pool"] for f in results.values() if "resets" in f), 0)
+    words = (
+        f"Env steps/s by plan of [resets](#resets), with a pool of {size}. A plan that can hang "
+        "was not run: [why](install.md#a-known-hang-on-cpus-and-what-jaxac-does)."
+    )
+    return "\n".join([where, "", *each, "", words, "", *PLANS, *tried])
 
 
 def _row(name: str, found: dict[str, Any]) -> str:
-    facts, apart, speed = (found.get(k, {}) for k in ("facts", "compare", "speed"))
-    shown = "not measured"
-    if apart:
-        shown = f"{_short(apart['obs'])}, {_short(apart['reward'])}, {apart['flags']}"
+    facts, apart, speed = found["facts"], found.get("compare", {}), found.get("speed", {})
     rate, ratio = "", ""
     if speed:
-        rate = f"{speed['ours_per_second']:,} ({speed['num_envs']} envs)"
+        rate = f"{speed['ours_per_second']:,} ({speed['num_envs']})"
+    if "ratio" in speed:
         ratio = f"{speed['ratio']:.2f} ({speed['ratio_min']:.2f} to {speed['ratio_max']:.2f})"
+    agents = f" each of {facts['agents']} agents" if facts["agents"] else ""
     return (
-        f"| `{name}` | {facts.get('observations', '')} | {facts.get('actions', '')} | "
-        f"{facts.get('time limit', '')} | {shown} | {rate} | {ratio} |"
+        f"| `{name}` | {facts['observations']}{agents} | {facts['actions']} | "
+        f"{facts['time limit']} | {_apart(apart.get('suite'))} | "
+        f"{_apart(apart.get('gymnasium'))} | {rate} | {ratio} |"
     )
+
+
+def _apart(found: dict[str, Any] | None) -> str:
+    if not found:
+        return ""
+    worst = f"{_short(found['obs'])}, {_short(found['reward'])}, {found['flags']}"
+    if "obs_median" in found:
+        worst += f"; median {_short(found['obs_median'])}, {_short(found['reward_median'])}"
+    return worst
+
+
+def _plan_row(name: str, found: dict[str, Any]) -> str:
+    rates = found["resets"]
+    cells = [rates[k] for k in ("resets", "EveryStep", "WhenNeeded", "Pool")]
+    words = " | ".join("can hang" if x is None else f"{x:,}" for x in cells)
+    return f"| `{name}` | {rates['num_envs']} | {words} |"
 
 
 def _short(x: float) -> str:
     return "nan" if math.isnan(x) else "0" if x == 0 else f"{x:.0e}".replace("e-0", "e-")
 
 
-def page(text: str, results: dict[str, Any]) -> str:
-    """`text` with what stands between the two marks replaced by the table."""
+def page(text: str, whole: dict[str, Any]) -> str:
+    """`text` with what stands between the two marks replaced by the tables."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{shown(whole)}\n\n{END}{after}"
 
 
 def write() -> None:
     """Bring docs/environments.md up to date."""
-    PAGE.write_text(page(PAGE.read_text(), json.loads(RESULTS.read_text())["results"]))
+    PAGE.write_text(page(PAGE.read_text(), json.loads(RESULTS.read_text())))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxac.core import Int, Key, frozen
-from jaxac.envs.resets import EVERY_STEP, Resets
+from jaxac.envs.resets import BY_PLATFORM, Resets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Env:
     action_space: Space
     time_limit: Callable[[Any], Int | int]
     """`time_limit(params)`: steps after which an episode is truncated."""
-    resets: Resets = EVERY_STEP
+    resets: Resets = BY_PLATFORM
     """How the loop finds the first state of the next episode."""
     num_agents: int | None = None
     """With agents, obs, action and reward have a leading agent axis [A]; an episode ends for all

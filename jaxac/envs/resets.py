@@ -33,16 +33,13 @@ class Resets(Protocol):
 
 @frozen
 class EveryStep:
-    """Reset all N at every step and keep what is needed: the fastest where a reset is cheap."""
+    """Reset all N at every step and keep what is needed: an accelerator need not stop and ask."""
 
     def start(self, key, reset, params, num_envs):
         return (), fresh(key, reset, params, num_envs)
 
     def __call__(self, key, kept, reset, params, done, states):
         return where(done, fresh(key, reset, params, done.shape[0]), states)
-
-
-EVERY_STEP = EveryStep()
 
 
 @frozen
@@ -61,6 +58,25 @@ class WhenNeeded:
             return where(done, fresh(key, reset, params, done.shape[0]), states)
 
         return _if_any(renewed)(done, states, key, params)
+
+
+@frozen
+class ByPlatform:
+    """`WhenNeeded` on a CPU, `EveryStep` elsewhere: for resets about as cheap as a step.
+
+    A condition costs a CPU nothing, and keeps XLA from working out `done` anew for each element of
+    what is chosen by it; an accelerator would stop at it. Both draw the same first states.
+    """
+
+    def start(self, key, reset, params, num_envs):
+        return (), fresh(key, reset, params, num_envs)
+
+    def __call__(self, key, kept, reset, params, done, states):
+        plan = WhenNeeded() if jax.default_backend() == "cpu" else EveryStep()
+        return plan(key, kept, reset, params, done, states)
+
+
+BY_PLATFORM = ByPlatform()
 
 
 @frozen

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxac.envs import Box, Discrete, Env, TimeStep, loop
-from jaxac.envs.resets import EveryStep, Pool, WhenNeeded
+from jaxac.envs.resets import ByPlatform, EveryStep, Pool, WhenNeeded
 
 T, N = 40, 4
 
@@ -42,8 +42,10 @@ def equal(a, b):
 
 def test_resets_when_needed_are_those_of_every_step():
     key = jax.random.key(0)
-    each, needed = (run(walk(resets), key) for resets in (EveryStep(), WhenNeeded()))
+    plans = EveryStep(), WhenNeeded(), ByPlatform()
+    each, needed, default = (run(walk(resets), key) for resets in plans)
     equal(each, needed)
+    equal(each, default)
     assert 2 * N < needed[1].done.sum() < T * N / 2
 
 
@@ -61,13 +63,21 @@ def test_lanes_and_lanes_of_lanes_reset_when_needed_as_one_alone_does():
             equal(jax.tree.map(lambda x, at=(i, j): x[at], wide), alone)
 
 
-@pytest.mark.parametrize(("resets", "conditions"), [(EveryStep(), 0), (WhenNeeded(), 1)])
-def test_lanes_ask_together_whether_a_reset_is_needed(resets, conditions):
+@pytest.mark.parametrize(
+    ("resets", "backend", "conditions"),
+    [
+        (EveryStep(), "cpu", 0),
+        (WhenNeeded(), "gpu", 1),
+        (ByPlatform(), "cpu", 1),
+        (ByPlatform(), "gpu", 0),
+    ],
+)
+def test_lanes_ask_together_whether_a_reset_is_needed(monkeypatch, resets, backend, conditions):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
     env = walk(resets)
     keys = jax.random.split(jax.random.key(1), 3)
-    assert (
-        str(jax.make_jaxpr(jax.vmap(lambda key: run(env, key)))(keys)).count(" cond[") == conditions
-    )
+    program = jax.make_jaxpr(jax.vmap(lambda key: run(env, key)))(keys)
+    assert str(program).count(" cond[") == conditions
 
 
 def test_a_pool_gives_no_more_first_states_than_it_holds_and_all_of_them():

@@ -22,7 +22,7 @@ from jaxtyping import Array
 from jaxac.core import Int, Key, Scalar, Static, field, frozen, is_frozen, replace, strong
 from jaxac.envs.adapters import extras
 from jaxac.envs.contract import Box, Discrete, Env, TimeStep
-from jaxac.envs.resets import EVERY_STEP, WhenNeeded
+from jaxac.envs.resets import BY_PLATFORM, WhenNeeded
 from jaxac.errors import RegistryError, closest
 
 STEPS = {
@@ -215,7 +215,7 @@ def adapt(game: Any, opponent: Opponent = RANDOM, max_steps: int = 1000) -> Env:
         },
         Discrete(num_actions),
         lambda params: params.max_steps,
-        resets=EVERY_STEP if plays_alone else WhenNeeded(),
+        resets=BY_PLATFORM if plays_alone else WhenNeeded(),
     )
 
 

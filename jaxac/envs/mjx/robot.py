@@ -14,7 +14,7 @@ from jaxac.envs.contract import Box, Env, Observations, TimeStep
 from jaxac.envs.mjx import simulation
 from jaxac.envs.physics import Physics, physics_of, time_limit
 from jaxac.envs.picture import mujoco_picture
-from jaxac.envs.resets import EVERY_STEP, Resets
+from jaxac.envs.resets import BY_PLATFORM, Resets
 from jaxac.errors import EnvError
 
 
@@ -88,7 +88,7 @@ def from_mjcf(
     reset_noise: float = 0.01,
     line_search: int = simulation.LINE_SEARCH,
     finish: Callable[[Any, Any], Any] = unchanged,
-    resets: Resets = EVERY_STEP,
+    resets: Resets = BY_PLATFORM,
 ) -> Env:
     """An environment from an MJCF file (or MJCF text) and a pure reward function.
 
@@ -136,7 +136,7 @@ def environment(
     frame_skip: int,
     finish: Callable[[Any, Any], Any],
     keyframe: str | None = None,
-    resets: Resets = EVERY_STEP,
+    resets: Resets = BY_PLATFORM,
 ) -> Env:
     """The environment of a model from `simulation.load`; see `from_mjcf`."""
     sim = simulation.simulation(model, frame_skip, finish)
