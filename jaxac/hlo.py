@@ -47,7 +47,7 @@ def _apart(instructions: dict[str, _Instruction], chosen: list[str]) -> Iterator
     needed: dict[str, set[str]] = {}  # instructions are listed after those that they need
     for name, i in instructions.items():
         before = i.names & needed.keys()
-        needed[name] = before.union(*(needed[x] for x in before))
+        needed[name] = set(before).union(*(needed[x] for x in before))
     for k, late in enumerate(chosen):
         yield from ((early, late) for early in chosen[:k] if early not in needed[late])
 

@@ -80,7 +80,8 @@ def test_sweep_files_are_valid(page):
         words = tomllib.loads(block)
         if "algorithm" in words:
             sweep = spec.from_words(words, page.name)
-            assert spec.configs(sweep, registry.make_env(sweep.env, sweep.wrappers).params)
+            params = [registry.make_env(env, sweep.wrappers).params for _, env in sweep.tasks]
+            assert spec.configs(sweep, params)
 
 
 @pytest.mark.parametrize("page", named(PAGES))

@@ -117,16 +117,21 @@ def _number(x: float) -> float | None:
 def next_commands(results: Results, best: int) -> list[str]:
     """Three commands that a person would want after a sweep, ready to copy."""
     sweep = results.manifest["sweep"]
-    words = [f"--env {sweep['env']}"]
+    algorithm, env = results.manifest["tasks"][results.manifest["configs"][best]["task"]]
+    words = [f"--env {env}"]
     words += [f"--wrap {shlex.quote(wrapper_words.call(x))}" for x in sweep.get("wrappers", ())]
     words += [f"--total-steps {sweep['total_steps']}"]
-    changes = {**sweep["fixed"], **results.manifest["configs"][best]["swept"]}
+    swept = results.manifest["configs"][best]["swept"]
+    changes = {
+        **sweep["fixed"],
+        **{k: v for k, v in swept.items() if k not in ("algorithm", "env")},
+    }
     changes |= {f"env.{k}": v for k, v in sweep["env_params"].items() if f"env.{k}" not in changes}
     words += [w for name, value in changes.items() for w in _flag_words(name, value)]
     plain = "" if sweep["tuned"] else " --plain"
     fresh = max(sweep["seeds"]) + 1
     return [
-        f"jaxac train {sweep['algorithm']}{plain} {' '.join(words)} --seeds 10 --seed {fresh}",
+        f"jaxac train {algorithm}{plain} {' '.join(words)} --seeds 10 --seed {fresh}",
         f"jaxac table {results.path} --format latex --top 5",
         f"python -c \"import jaxac; print(jaxac.load('{results.path}').frame())\"",
     ]
@@ -150,8 +155,8 @@ def plan(p: Plan) -> str:
         ("group", "configs", "runs", "lanes", "batches", "chunks", "env steps", "state", "shared")
     ]
     for g in p.groups:
-        configs = len({r.config for r in g.runs})
-        batches = sum(b.group == g.id for b in p.batches)
+        configs = len({p.run(r).config for r in g.runs})
+        batches = math.ceil(len(g.runs) / g.width)
         steps = len(g.runs) * g.num_chunks * g.env_steps
         state = f"{progress.si(g.lane_bytes)}B/lane"
         rows.append(
@@ -167,9 +172,10 @@ def plan(p: Plan) -> str:
                 progress.describe(g.shared),
             )
         )
+    batches = sum(math.ceil(len(g.runs) / g.width) for g in p.groups)
     total = (
         f"{p.num_runs} runs, {p.env_steps:,} env steps, {len(p.groups)} programs to compile, "
-        f"{len(p.batches)} lane batches; hash {p.sweep.hash}"
+        f"{batches} lane batches; hash {p.sweep.hash}"
     )
     return f"{progress.headline(p, 'nothing: dry run')}\n\n{_columns(rows)}\n\n{total}"
 

@@ -15,7 +15,9 @@ from jaxac.report.results import Results
 from jaxac.store import checkpoints, rundir
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
+from jaxac.sweep import lanes
 from jaxac.sweep import plan as planning
+from jaxac.sweep.batches import Batch
 from jaxac.sweep.spec import from_words
 
 Act = Callable[[Any, Any, Any], tuple[Any, Any]]
@@ -48,23 +50,22 @@ def load_policy(
     try:
         found = _chosen(results, directory.ledger.runs(), run, config)
         plan = _plan(directory)
-        batch = plan.batches[found.batch]
-        states = _restored(directory, plan, batch)
-        chunks = directory.chunks_done(batch.id)
+        batch, states, step = _restored(directory, plan, found.run)
     finally:
         directory.close()
-    state = checkpoints.lane(states, [r.id for r in batch.runs].index(found.run))
+    state = checkpoints.lane(states, batch.runs.index(found.run))
+    group = plan.groups[batch.group]
+    task = plan.tasks[group.task]
 
     def act(state, key, carry, obs):
-        return plan.algorithm.act(state, obs, carry, key if sample else None)
+        return task.algorithm.act(state, obs, carry, key if sample else None)
 
-    group = plan.groups[batch.group]
     return Policy(
-        plan.env,
+        task.env,
         state.env_params,
         jax.tree_util.Partial(act, state),  # so that the networks are no constants of a program
         found,
-        chunks * group.env_steps,
+        step,
         group.num_chunks * group.env_steps,
     )
 
@@ -113,37 +114,25 @@ def _final_returns(results: Results) -> dict[tuple[int, int], float]:
 
 
 def _plan(directory: RunDirectory) -> planning.Plan:
-    """The plan as it was, though another width of lanes may suit the device of today."""
-    held = directory.manifest
-    words = {**config.numbers(held["sweep"]), "lanes": max(g["width"] for g in held["groups"])}
-    plan = planning.make_plan(from_words(words, f"{directory.path}/{rundir.MANIFEST}"))
-    now = [(r.id, batch.id) for batch in plan.batches for r in batch.runs]
-    if sorted(now) != [(r.run, r.batch) for r in directory.ledger.runs()]:
-        raise StoreError(
-            f"{directory.path} was begun by jaxac {held['versions']['jaxac']}, which splits its "
-            "runs into other batches than this one; use that version"
-        )
-    return plan
+    words = config.numbers(directory.manifest["sweep"])
+    return planning.make_plan(from_words(words, f"{directory.path}/{rundir.MANIFEST}"))
 
 
-def _restored(directory: RunDirectory, plan: planning.Plan, batch: planning.Batch) -> Any:
-    """The newest states of a batch, [width, ...]."""
-
-    def start(seed, hp, env_params):
-        return plan.algorithm.init(jax.random.key(seed), hp, env_params)
-
-    hp, env_params, seeds = planning.lanes_of(plan, batch)
-    like = jax.eval_shape(jax.vmap(start), seeds, hp, env_params)
-    while True:
-        before = directory.ledger.checkpoint(batch.id)
-        if before is None:
-            raise _not_yet(directory.path, f"run {batch.runs[0].id}")
-        try:
-            return directory.restore(batch.id, like)
-        except StoreError:
-            # A sweep that is under way may have replaced the file since the ledger was asked.
-            if directory.ledger.checkpoint(batch.id) == before:
-                raise
+def _restored(directory: RunDirectory, plan: planning.Plan, run: int) -> tuple[Batch, Any, int]:
+    """The last batch of a run that has a checkpoint, its states, and the run's env steps so far."""
+    batches = map(Batch.from_json, reversed(directory.ledger.batches().values()))
+    for batch in (b for b in batches if run in b.runs):
+        while (before := directory.ledger.checkpoint(batch.id)) is not None:
+            try:
+                states = directory.restore(batch.id, lanes.shapes(plan, batch))
+            except StoreError:
+                # A sweep that is under way may have replaced the file since the ledger was asked.
+                if directory.ledger.checkpoint(batch.id) == before:
+                    raise
+            else:
+                env_steps = plan.groups[batch.group].env_steps
+                return batch, states, (before.chunk + 1) * env_steps
+    raise _not_yet(directory.path, f"run {run}")
 
 
 def _not_yet(path: Path, what: str) -> StoreError:

@@ -11,6 +11,7 @@ from jaxac.errors import StoreError
 from jaxac.report import figures, tables
 from jaxac.store import files, shards
 from jaxac.store.rundir import RunDirectory
+from jaxac.sweep.spec import names
 
 KEYS = ["config", "seed", "step"]
 
@@ -69,18 +70,30 @@ class Results:
 
     @property
     def status(self) -> pd.Series:
-        """pending, running, done or diverged, by (config, seed)."""
+        """pending, running, done, stopped or diverged, by (config, seed)."""
         index = pd.MultiIndex.from_tuples(
             [(r.config, r.seed) for r in self._runs], names=["config", "seed"]
         )
         return pd.Series([r.status for r in self._runs], index=index, name="status", dtype=object)
 
     def table(self, metric: str = "eval_return") -> pd.DataFrame:
-        """Configurations ranked by the interquartile mean of a metric at the end of training."""
+        """Configurations ranked by the interquartile mean of a metric at the end of training.
+
+        Those on one environment are ranked among themselves, one environment after another.
+        """
         if metric not in self.wide and not self.wide.empty:
             known = ", ".join(m for m in self.wide if m not in KEYS)
             raise StoreError(f"{self.path} has no metric {metric!r}; it has {known}")
-        return tables.rank(self.frame(), self.configs, self.status, metric)
+        frame, configs, status = self.frame(), self.configs, self.status
+        if "env" not in configs:
+            return tables.rank(frame, configs, status, metric)
+        ranked = []
+        for _, some in configs.groupby("env", sort=False):
+            numbers = some.index.tolist()
+            here = frame.loc[frame["config"].isin(numbers)]
+            states = status.loc[status.index.isin(numbers, level="config")]
+            ranked.append(tables.rank(here, some, states, metric))
+        return pd.concat(ranked, ignore_index=True)
 
     def plot(
         self,
@@ -97,7 +110,7 @@ class Results:
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         sweep = self.manifest["sweep"]
-        title = f"{sweep['algorithm']} on {sweep['env']}"
+        title = " on ".join(names(sweep[k]) for k in ("algorithm", "env"))
         frame, configs, table = self.frame(), self.configs, self.table(metric)
         paths = [folder / f"{name}.{suffix}" for name in ("learning_curves", "sensitivity")]
         with files.explained(folder):
@@ -112,7 +125,7 @@ class Results:
         return self.manifest["configs"][config]["hp"]
 
     def __repr__(self) -> str:
-        done = sum(r.status in ("done", "diverged") for r in self._runs)
+        done = sum(r.status in ("done", "stopped", "diverged") for r in self._runs)
         return f"Results({str(self.path)!r}, {done}/{len(self._runs)} runs)"
 
     def _repr_markdown_(self) -> str:

@@ -19,10 +19,10 @@ import pandas as pd
 from jaxac.errors import JaxacError
 from jaxac.report import stats
 
-STATES = ("done", "running", "pending", "diverged")
+STATES = ("done", "running", "pending", "stopped", "diverged")
 COLUMNS = ("config", "seed", "step", "metric", "value")
 SCORES = ("IQM", "low", "high", "mean")
-RESULTS = (*SCORES, "seeds", "missing", "diverged", "step")
+RESULTS = (*SCORES, "seeds", "missing", "stopped", "diverged", "step")
 TEX_NAMES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -46,7 +46,7 @@ def final_scores(frame: pd.DataFrame, metric: str, status: pd.Series | None = No
     values = values.astype(np.float64)
     named = (metrics == metric) & ~np.isnan(values)
     if status is not None:
-        named &= _states(status, config, seed) == "done"
+        named &= np.isin(_states(status, config, seed), ("done", "stopped"))
     kept = np.flatnonzero(named)
     kept = kept[np.lexsort((step[kept], seed[kept], config[kept]))]
     runs = np.stack([config[kept], seed[kept]])
@@ -83,22 +83,25 @@ def rank(
 
     The score of a run is its last value (`final_scores`); `IQM`, `mean` and the 95% bootstrap
     interval `low`..`high` are over a config's finished runs, in units of the metric. `seeds` counts
-    these, `diverged` those lost to divergence, `missing` the rest, not finished or without a value.
-    `step` is the environment step that all counted runs reached. A config with no finished run has
-    no rank and no scores. A config with a diverged run comes after all configs without; ties go by
-    config number. A hyper-parameter named like a result is shown as `hp.<name>`.
+    these, `stopped` those among them that a scheduler ended early (there is no such column if there
+    are none), `diverged` those lost to divergence, `missing` the rest, not finished or without a
+    value. `step` is the environment step that all counted runs reached. A config with no finished
+    run has no rank and no scores. A config with a diverged run comes after all configs without, one
+    that was stopped after those that were not, the longest trained first; ties go by config number.
+    A hyper-parameter named like a result is shown as `hp.<name>`.
 
     Raises JaxacError as `final_scores` does.
     """
     scores = final_scores(frame, metric, status)
     owner, step, value = (np.asarray(scores[c]) for c in ("config", "step", "value"))
-    total, diverged = _run_counts(frame, status)
+    total, stopped, diverged = _run_counts(frame, status)
 
     found: list[dict[str, Any]] = []
     for config in configs.index.tolist():
         rows = slice(*np.searchsorted(owner, [config, config + 1]))
         seeds, lost = len(value[rows]), diverged[config]
-        counts = {"seeds": seeds, "missing": total[config] - lost - seeds, "diverged": lost}
+        counts = {"seeds": seeds, "missing": total[config] - lost - seeds}
+        counts |= {"stopped": stopped[config], "diverged": lost}
         found.append({"config": config, **_summary(step[rows], value[rows]), **counts})
     found.sort(key=_place)
 
@@ -109,7 +112,8 @@ def rank(
     for name in configs:
         label = f"hp.{name}" if name in ("rank", "config", *RESULTS) else str(name)
         columns[label] = configs[name].loc[order].reset_index(drop=True)
-    columns |= {name: [r[name] for r in found] for name in RESULTS if name != "step"}
+    shown = [name for name in RESULTS if name != "step" and (name != "stopped" or any(stopped))]
+    columns |= {name: [r[name] for r in found] for name in shown}
     columns["step"] = pd.array([r["step"] for r in found], dtype="Int64")
     return pd.DataFrame(columns)
 
@@ -167,14 +171,16 @@ def _states(status: pd.Series, config: np.ndarray, seed: np.ndarray) -> np.ndarr
     return np.asarray(status.reindex(pd.MultiIndex.from_arrays([config, seed])))
 
 
-def _run_counts(frame: pd.DataFrame, status: pd.Series | None) -> tuple[Counter[int], Counter[int]]:
-    """Runs, and diverged runs, of each config."""
+def _run_counts(
+    frame: pd.DataFrame, status: pd.Series | None
+) -> tuple[Counter[int], Counter[int], Counter[int]]:
+    """Runs, stopped runs and diverged runs of each config."""
     if status is None:
         runs = set(zip(frame["config"].tolist(), frame["seed"].tolist(), strict=True))
-        return Counter(config for config, _ in runs), Counter()
+        return Counter(config for config, _ in runs), Counter(), Counter()
     owner = np.asarray(status.index.get_level_values(0))
-    lost = owner[np.asarray(status) == "diverged"]
-    return Counter(owner.tolist()), Counter(lost.tolist())
+    stopped, lost = (owner[np.asarray(status) == x].tolist() for x in ("stopped", "diverged"))
+    return Counter(owner.tolist()), Counter(stopped), Counter(lost)
 
 
 def _summary(step: np.ndarray, value: np.ndarray) -> dict[str, Any]:
@@ -185,9 +191,11 @@ def _summary(step: np.ndarray, value: np.ndarray) -> dict[str, Any]:
     return scores | {"mean": float(stats.mean(value)), "step": int(step.min())}
 
 
-def _place(row: dict[str, Any]) -> tuple[bool, bool, float, int]:
+def _place(row: dict[str, Any]) -> tuple[bool, bool, float, float, int]:
     scored = row["seeds"] > 0  # without scores the IQM is NaN, which has no order
-    return row["diverged"] > 0, not scored, -row["IQM"] if scored else 0.0, row["config"]
+    short = -row["step"] if row["stopped"] and scored else -math.inf
+    score = -row["IQM"] if scored else 0.0
+    return row["diverged"] > 0, not scored, short, score, row["config"]
 
 
 def _is_none(value: Any) -> bool:
@@ -217,7 +225,7 @@ def _cells(table: pd.DataFrame, top: int, none: str, strong: str, escape: Escape
     rows = []
     for record in table.head(top).to_dict("records"):
         row = {str(name): text(str(name), value) for name, value in record.items()}
-        if record["diverged"] == 0 and record["IQM"] >= bar:
+        if not record["diverged"] and not record.get("stopped") and record["IQM"] >= bar:
             row["IQM"] = strong % row["IQM"]
         rows.append(list(row.values()))
     return [escape(str(name)) for name in table], rows

@@ -55,6 +55,16 @@ def lane(state: Any, i: int) -> Any:
     return jax.tree.map(lambda x: x[i], state)
 
 
+def gather(states: list[Any], lanes: list[tuple[int, int]]) -> Any:
+    """Lanes out of several batches of states: for each lane its batch, and its place there."""
+
+    def rows(*leaves):
+        raw = [np.asarray(_raw(x)) for x in leaves]
+        return _wrap(np.stack([raw[batch][place] for batch, place in lanes]), leaves[0])
+
+    return jax.tree.map(rows, *states)
+
+
 def _is_key(x: Any) -> bool:
     return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 

@@ -1,20 +1,26 @@
 """The ledger: an SQLite database that says which chunks are done and what their files contain."""
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jaxac.errors import StoreError
 from jaxac.store.files import FREE_SPACE
 
-SCHEMA = 1
+SCHEMA = 2
 _TABLES = """
 create table meta (key text primary key, value text not null) strict;
 create table runs (
     run integer primary key, config integer not null, seed integer not null,
-    batch integer not null, status text not null, diverged_step integer
+    status text not null, diverged_step integer
+) strict;
+create table legs (leg integer primary key, detail text not null) strict;
+create table batches (
+    batch integer primary key, leg integer not null, detail text not null
 ) strict;
 create table chunks (
     batch integer not null, chunk integer not null, env_steps integer not null,
@@ -53,12 +59,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run and where it stands: pending, running, done or diverged."""
+    """One run and where it stands: pending, running, done, stopped or diverged."""
 
     run: int
     config: int
     seed: int
-    batch: int
     status: str
     diverged_step: int | None
 
@@ -88,8 +93,8 @@ class Ledger:
                 db.execute(statement)
             db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
             db.execute("insert into meta values ('manifest_sha256', ?)", (manifest_sha256,))
-            rows = [(r.run, r.config, r.seed, r.batch, r.status, r.diverged_step) for r in runs]
-            db.executemany("insert into runs values (?, ?, ?, ?, ?, ?)", rows)
+            rows = [(r.run, r.config, r.seed, r.status, r.diverged_step) for r in runs]
+            db.executemany("insert into runs values (?, ?, ?, ?, ?)", rows)
         return ledger
 
     @classmethod
@@ -126,14 +131,43 @@ class Ledger:
                 raise
             self._db.execute("commit")
 
+    def add_leg(
+        self,
+        detail: Mapping[str, Any],
+        batches: Mapping[int, Mapping[str, Any]],
+        replaced: Iterable[int] = (),
+    ) -> None:
+        """Record a decision and the batches that follow from it, all or nothing.
+
+        Runs that are `replaced` take over another's state, so they have not diverged any more.
+        """
+        with self._transaction() as db:
+            (leg,) = db.execute("select count(*) from legs").fetchone()
+            db.execute("insert into legs values (?, ?)", (leg, json.dumps(detail)))
+            rows = [(number, leg, json.dumps(x)) for number, x in batches.items()]
+            db.executemany("insert into batches values (?, ?, ?)", rows)
+            db.executemany(
+                "update runs set status = 'running', diverged_step = null where run = ?",
+                [(run,) for run in replaced],
+            )
+
+    def legs(self) -> list[dict[str, Any]]:
+        """Every decision, in order."""
+        return [json.loads(x) for (x,) in self._all("select detail from legs order by leg")]
+
+    def batches(self) -> dict[int, dict[str, Any]]:
+        """Every batch by number."""
+        rows = self._all("select batch, detail from batches order by batch")
+        return {number: json.loads(x) for number, x in rows}
+
     def acknowledge(
         self,
         chunk: Chunk,
         checkpoint: Checkpoint,
-        status: str,
-        diverged: dict[int, int],
+        statuses: Mapping[int, str],
+        diverged: Mapping[int, int],
     ) -> None:
-        """Record a chunk whose files are on disk, with the batch's runs at `status`.
+        """Record a chunk whose files are on disk, and where its runs stand.
 
         `diverged` maps runs that went non-finite to the step where it was seen; they keep it.
         """
@@ -153,9 +187,9 @@ class Ledger:
                 "insert or replace into checkpoints values (?, ?, ?, ?)",
                 (checkpoint.batch, checkpoint.chunk, checkpoint.file, checkpoint.sha256),
             )
-            db.execute(
-                "update runs set status = ? where batch = ? and status <> 'diverged'",
-                (status, chunk.batch),
+            db.executemany(
+                "update runs set status = ? where run = ? and status <> 'diverged'",
+                [(status, run) for run, status in statuses.items()],
             )
             db.executemany(
                 "update runs set status = 'diverged', diverged_step = ? "
@@ -163,15 +197,29 @@ class Ledger:
                 [(step, run) for run, step in diverged.items()],
             )
 
-    def restart(self, batch: int, why: str) -> None:
-        """Forget all that is known of a batch whose files turned out damaged."""
+    def restart(self, batch: int, runs: Iterable[int], why: str) -> None:
+        """Forget all that is known of a batch whose files turned out damaged.
+
+        `runs` are those that stand where it left them.
+        """
         with self._transaction() as db:
             db.execute("insert into events values ('restart', ?)", (f"batch {batch}: {why}",))
             db.execute("delete from chunks where batch = ?", (batch,))
             db.execute("delete from checkpoints where batch = ?", (batch,))
-            db.execute(
-                "update runs set status = 'pending', diverged_step = null where batch = ?", (batch,)
+            db.executemany(
+                "update runs set status = 'pending', diverged_step = null where run = ?",
+                [(run,) for run in runs],
             )
+
+    def stop(self) -> None:
+        """Every run that is neither done nor diverged was stopped: the sweep is complete."""
+        with self._transaction() as db:
+            db.execute("update runs set status = 'stopped' where status in ('pending', 'running')")
+
+    def forget_checkpoint(self, batch: int) -> None:
+        """A batch's checkpoint serves nothing any more."""
+        with self._transaction() as db:
+            db.execute("delete from checkpoints where batch = ?", (batch,))
 
     def add_time(self, what: str, seconds: float) -> None:
         """Record seconds spent on something that is not a chunk."""

@@ -53,8 +53,11 @@ class RunDirectory:
         return cls(path, manifest, ledger, lock)
 
     @classmethod
-    def open(cls, path: Path, writing: bool = False) -> "RunDirectory":
-        """An existing run directory. Raises `StoreError` if it is none, or in use by a writer."""
+    def open(cls, path: Path, writing: bool = False, locked: bool = True) -> "RunDirectory":
+        """An existing run directory. Raises `StoreError` if it is none, or in use by a writer.
+
+        A writer that is not `locked` works for one that is.
+        """
         manifest = read_manifest(path)
         ledger = Ledger.open(path / LEDGER, writing)
         if files.digest((path / MANIFEST).read_bytes()) != ledger.manifest_sha256:
@@ -62,9 +65,9 @@ class RunDirectory:
                 f"{path / MANIFEST} is damaged: its checksum differs from the ledger's. Restore it "
                 "from a copy, or start again in another --out"
             )
-        lock = _take_lock(path) if writing else None
+        lock = _take_lock(path) if writing and locked else None
         directory = cls(path, manifest, ledger, lock)
-        if writing:
+        if lock is not None:
             directory._tidy()
         return directory
 
@@ -90,12 +93,13 @@ class RunDirectory:
         runs: list[int],
         metrics: dict[str, np.ndarray],
         state: Any,
-        last: bool,
+        statuses: dict[int, str],
     ) -> None:
         """Make a chunk of a lane batch durable: when this returns, a kill cannot lose it.
 
         `metrics` are [runs] arrays, `step` the environment steps of each run so far, `state` the
-        batch's state after the chunk. Raises `StoreError` on a full disk.
+        batch's state after the chunk, `statuses` where runs stand with it. Raises `StoreError` on
+        a full disk.
         """
         stem = f"batch-{batch:05d}-chunk-{chunk:05d}"
         shard, checkpoint = f"metrics/{stem}.parquet", f"checkpoints/{stem}.npz"
@@ -106,23 +110,26 @@ class RunDirectory:
         self.ledger.acknowledge(
             Chunk(batch, chunk, step, seconds, shard, shard_sha256),
             Checkpoint(batch, chunk, checkpoint, state_sha256),
-            "done" if last else "running",
+            statuses,
             {run: step for run, is_bad in zip(runs, bad, strict=True) if is_bad},
         )
         if before is not None and before.file != checkpoint:
             (self.path / before.file).unlink(missing_ok=True)
 
-    def newest_metrics(self, batch: int) -> dict[str, np.ndarray] | None:
-        """Metrics [runs] of a batch's last acknowledged chunk, if there is one."""
-        last = self.ledger.last_chunk(batch)
-        if last is None:
-            return None
-        data = files.read(self.path / last.shard, last.shard_sha256)
-        table = shards.decode(data, last.shard)
-        return {name: table[name].to_numpy() for name in ("finite", "eval_return")}
+    def scores(self) -> dict[int, dict[int, np.ndarray]]:
+        """The evaluation returns [runs] of every acknowledged chunk, by batch and chunk.
+
+        NaN where a run has diverged.
+        """
+        found: dict[int, dict[int, np.ndarray]] = {}
+        for c in self.ledger.chunks():
+            table = shards.decode(files.read(self.path / c.shard, c.shard_sha256), c.shard)
+            finite, score = (table[x].to_numpy() for x in ("finite", "eval_return"))
+            found.setdefault(c.batch, {})[c.chunk] = np.where(finite > 0, score, np.nan)
+        return found
 
     def chunks_done(self, batch: int) -> int:
-        """How many chunks of a batch are acknowledged."""
+        """After how many chunks of its runs' training a batch's checkpoint was made."""
         found = self.ledger.checkpoint(batch)
         return 0 if found is None else found.chunk + 1
 
@@ -133,6 +140,13 @@ class RunDirectory:
             raise StoreError(f"{self.path} has no checkpoint of batch {batch}")
         data = files.read(self.path / found.file, found.sha256)
         return checkpoints.decode(data, like, str(self.path / found.file))
+
+    def drop_checkpoint(self, batch: int) -> None:
+        """Delete a checkpoint that serves nothing any more."""
+        found = self.ledger.checkpoint(batch)
+        if found is not None:
+            self.ledger.forget_checkpoint(batch)
+            (self.path / found.file).unlink(missing_ok=True)
 
     def damaged(self) -> dict[int, str]:
         """Batches with a file that is missing or damaged, and what is wrong with it."""

@@ -1,19 +1,22 @@
-"""Lanes: one compiled program a group, whose rows are runs."""
+"""Lanes: one compiled program a group and width, whose rows are runs."""
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxac.core import is_frozen, replace
 from jaxac.sweep import plan as planning
+from jaxac.sweep.batches import Batch
 from jaxac.sweep.plan import Group, Plan
 
 
 @dataclasses.dataclass
 class Program:
-    """The two compiled functions of a group, and what they cost to make.
+    """The two compiled functions of a group at a width, and what they cost to make.
 
     `start(seeds, hp, env_params) -> states` and `advance(states) -> states, metrics`, where
     `advance` is a chunk and then an evaluation. `traces` counts how often `advance` was traced.
@@ -25,12 +28,9 @@ class Program:
     traces: int
 
 
-def compile_group(plan: Plan, group: Group) -> Program:
-    """Trace and compile a group's program, once, for its lane width."""
-    algorithm, traces = plan.algorithm, []
-
-    def start(seed, hp, env_params):
-        return algorithm.init(jax.random.key(seed), hp, env_params)
+def compile_program(plan: Plan, group: Group, width: int) -> Program:
+    """Trace and compile a group's program, once, for `width` lanes."""
+    algorithm, traces = plan.tasks[group.task].algorithm, []
 
     def advance(state):
         traces.append(group.id)
@@ -38,19 +38,58 @@ def compile_group(plan: Plan, group: Group) -> Program:
         return state, {**metrics, **algorithm.evaluate(state)}
 
     begin = time.perf_counter()
-    batch = next(b for b in plan.batches if b.group == group.id)
-    hp, env_params, seeds = planning.lanes_of(plan, batch)
-    lowered = jax.jit(jax.vmap(start)).lower(seeds, hp, env_params)
+    start = jax.jit(jax.vmap(starter(plan, group)))
+    lowered = start.lower(*arguments(plan, group.runs, width))
     states = lowered.out_info
     compiled_start = lowered.compile()
     compiled_advance = jax.jit(jax.vmap(advance), donate_argnums=0).lower(states).compile()
     return Program(compiled_start, compiled_advance, time.perf_counter() - begin, len(traces))
 
 
-def begin(plan: Plan, batch: planning.Batch, program: Program) -> Any:
-    """The states of a batch before training."""
-    hp, env_params, seeds = planning.lanes_of(plan, batch)
-    return program.start(seeds, hp, env_params)
+def starter(plan: Plan, group: Group) -> Any:
+    """`start(seed, hp, env_params) -> state` of one run."""
+    algorithm = plan.tasks[group.task].algorithm
+
+    def start(seed, hp, env_params):
+        return algorithm.init(jax.random.key(seed), hp, env_params)
+
+    return start
+
+
+def arguments(plan: Plan, runs: tuple[int, ...], width: int) -> tuple[Any, Any, Any]:
+    """Seeds, hyper-parameters and environment params of runs as lanes, for `Program.start`."""
+    hp, env_params, seeds = planning.lanes_of(plan, runs, width)
+    return seeds, hp, env_params
+
+
+def shapes(plan: Plan, batch: Batch) -> Any:
+    """The states of a batch's lanes as shapes and dtypes."""
+    group = plan.groups[batch.group]
+    return jax.eval_shape(jax.vmap(starter(plan, group)), *arguments(plan, batch.runs, batch.width))
+
+
+def with_changes(states: Any, changes: tuple[Mapping[str, float], ...]) -> Any:
+    """States whose lanes have some hyper-parameters set, by dotted name.
+
+    The last lane's changes are those of the lanes that it fills.
+    """
+    hp = states.hp
+    width = jax.tree.leaves(hp)[0].shape[0]
+    for lane in range(width):
+        for path, value in changes[min(lane, len(changes) - 1)].items():
+            hp = _set(hp, path.split("."), lane, value)
+    return replace(states, hp=hp)
+
+
+def _set(hp: Any, parts: list[str], lane: int, value: float) -> Any:
+    name, *rest = parts
+    current = getattr(hp, name)
+    if rest:
+        return replace(hp, **{name: _set(current, rest, lane, value)})
+    assert not is_frozen(current)
+    column = np.array(current)
+    column[lane] = value
+    return replace(hp, **{name: column})
 
 
 def to_host(metrics: dict[str, jax.Array], width: int) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
-"""The plan of a sweep: groups of equal structure, lane batches, chunks, memory."""
+"""The plan of a sweep: tasks, configurations, groups of equal structure, chunks, memory."""
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -19,6 +20,15 @@ ACCELERATOR_LANES = 1024
 
 
 @dataclasses.dataclass(frozen=True)
+class Task:
+    """An algorithm on an environment."""
+
+    names: tuple[str, str]
+    algorithm: Algorithm
+    env: Env
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """One row of the table: one configuration with one seed."""
 
@@ -28,21 +38,13 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class Batch:
-    """Runs that are lanes of one dispatch. The last lanes may repeat a run to fill the width."""
-
-    id: int
-    group: int
-    runs: tuple[Run, ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class Group:
     """Runs that share a compiled program."""
 
     id: int
-    runs: tuple[Run, ...]
-    width: int  # lanes of each batch
+    task: int
+    runs: tuple[int, ...]
+    width: int  # lanes of its widest batches
     num_chunks: int
     num_updates: int  # per chunk
     env_steps: int  # of one run in one chunk
@@ -52,14 +54,15 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a sweep will do. `configs[i].hp.num_updates` is set to its group's."""
+    """What a sweep is made of. `configs[i].hp.num_updates` is set to its group's.
+
+    Which of its runs train, and how far, is the scheduler's business.
+    """
 
     sweep: Sweep
-    env: Env
-    algorithm: Algorithm
+    tasks: tuple[Task, ...]
     configs: tuple[Config, ...]
     groups: tuple[Group, ...]
-    batches: tuple[Batch, ...]
 
     @property
     def num_runs(self) -> int:
@@ -68,8 +71,18 @@ class Plan:
 
     @property
     def env_steps(self) -> int:
-        """Environment steps of training, over all runs."""
+        """Environment steps of training, if every run goes to its end."""
         return sum(len(g.runs) * g.num_chunks * g.env_steps for g in self.groups)
+
+    def run(self, number: int) -> Run:
+        """The run of a number: seeds fastest."""
+        config, seed = divmod(number, len(self.sweep.seed_list))
+        return Run(number, config, self.sweep.seed_list[seed])
+
+    @functools.cached_property
+    def group_of(self) -> dict[int, Group]:
+        """The group of each run."""
+        return {run: group for group in self.groups for run in group.runs}
 
 
 def make_plan(sweep: Sweep) -> Plan:
@@ -77,37 +90,40 @@ def make_plan(sweep: Sweep) -> Plan:
 
     Raises `SweepError`, `ConfigError`, `RegistryError` or `EnvError`.
     """
-    env = registry.make_env(sweep.env, sweep.wrappers)
-    algorithm = registry.make_algorithm(sweep.algorithm, env)
-    configs = spec.configs(sweep, env.params)
-    seeds = sweep.seed_list
+    envs = {name: registry.make_env(name, sweep.wrappers) for _, name in sweep.tasks}
+    tasks = tuple(
+        Task((key, name), registry.make_algorithm(key, envs[name]), envs[name])
+        for key, name in sweep.tasks
+    )
+    configs = spec.configs(sweep, [task.env.params for task in tasks])
     by_structure: dict[Any, list[int]] = {}
     for i, config in enumerate(configs):
         by_structure.setdefault(_structure(config), []).append(i)
-    groups, batches, planned = [], [], list(configs)
+    groups, planned = [], list(configs)
     for members in by_structure.values():
-        hp = configs[members[0]].hp
-        num_chunks, num_updates = chunks(sweep, algorithm.env_steps(replace(hp, num_updates=1)))
+        first = configs[members[0]]
+        algorithm = tasks[first.task].algorithm
+        one_update = algorithm.env_steps(replace(first.hp, num_updates=1))
+        num_chunks, num_updates = chunks(sweep, one_update)
         for i in members:
             hp = replace(configs[i].hp, num_updates=num_updates)
             planned[i] = dataclasses.replace(configs[i], hp=hp)
-        first = planned[members[0]]
-        runs = tuple(Run(i * len(seeds) + j, i, s) for i in members for j, s in enumerate(seeds))
-        width = _width(len(runs), sweep.lanes)
-        group = Group(
-            len(groups),
-            runs,
-            width,
-            num_chunks,
-            num_updates,
-            algorithm.env_steps(first.hp),
-            _lane_bytes(algorithm, first),
-            _shared(configs, members) if len(by_structure) > 1 else {},
+        seeds = range(len(sweep.seed_list))
+        runs = tuple(i * len(seeds) + j for i in members for j in seeds)
+        groups.append(
+            Group(
+                len(groups),
+                first.task,
+                runs,
+                _width(len(runs), sweep.lanes),
+                num_chunks,
+                num_updates,
+                one_update * num_updates,
+                _lane_bytes(algorithm, planned[members[0]]),
+                _shared(configs, members) if len(by_structure) > 1 else {},
+            )
         )
-        groups.append(group)
-        for start in range(0, len(runs), width):
-            batches.append(Batch(len(batches), group.id, runs[start : start + width]))
-    return Plan(sweep, env, algorithm, tuple(planned), tuple(groups), tuple(batches))
+    return Plan(sweep, tasks, tuple(planned), tuple(groups))
 
 
 def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
@@ -130,7 +146,7 @@ def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
 
 
 def _structure(config: Config) -> Any:
-    return jax.tree.structure((config.hp, config.env_params)), type(config.hp)
+    return config.task, jax.tree.structure((config.hp, config.env_params)), type(config.hp)
 
 
 def _width(num_runs: int, lanes: int | None) -> int:
@@ -154,13 +170,15 @@ def _itemsize(dtype: Any) -> int:
 def _shared(configs: list[Config], members: list[int]) -> dict[str, Any]:
     """The swept values that all members have in common."""
     first, *rest = [configs[i].swept for i in members]
-    return {k: v for k, v in first.items() if all(other[k] == v for other in rest)}
+    return {k: v for k, v in first.items() if all(other.get(k) == v for other in rest)}
 
 
-def lanes_of(plan: Plan, batch: Batch) -> tuple[Any, Any, np.ndarray]:
-    """Stacked hyper-parameters, environment params and seeds [width] of a batch's lanes."""
-    width = plan.groups[batch.group].width
-    runs = [batch.runs[min(i, len(batch.runs) - 1)] for i in range(width)]
+def lanes_of(plan: Plan, numbers: tuple[int, ...], width: int) -> tuple[Any, Any, np.ndarray]:
+    """Stacked hyper-parameters, environment params and seeds [width] of runs as lanes.
+
+    The last run fills up what they leave.
+    """
+    runs = [plan.run(numbers[min(i, len(numbers) - 1)]) for i in range(width)]
     rows = [plan.configs[r.config] for r in runs]
     hp = jax.tree.map(lambda *x: np.asarray(x, np.float32), *[row.hp for row in rows])
     env_params = jax.tree.map(

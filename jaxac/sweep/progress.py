@@ -11,15 +11,15 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from jaxac.report import stats
-from jaxac.sweep import plan as planning
-from jaxac.sweep.plan import Batch, Plan
-
-Metrics = Mapping[str, np.ndarray]
-"""Metrics of a batch's runs, [runs]."""
+from jaxac.sweep import spec
+from jaxac.sweep.batches import Batch
+from jaxac.sweep.engines.role import Advanced
+from jaxac.sweep.facts import Facts
+from jaxac.sweep.plan import Plan
 
 
 class Reporter(Protocol):
-    """Where the engine tells of its steps."""
+    """Where a sweep tells of its steps."""
 
     def planned(self, plan: Plan, where: str) -> None:
         """The sweep begins (or goes on) in the directory `where`."""
@@ -29,20 +29,20 @@ class Reporter(Protocol):
         """Something that a person should know, once."""
         ...
 
-    def compiling(self, group: planning.Group) -> None:
-        """A group's program is being compiled."""
+    def resumed(self, facts: Facts) -> None:
+        """What is on disk already."""
         ...
 
-    def found(self, batch: Batch, chunks_done: int, metrics: Metrics | None) -> None:
-        """That many chunks of a batch are on disk already; `metrics` are the last one's."""
+    def compiling(self, batch: Batch) -> None:
+        """The program of a batch is being compiled."""
         ...
 
     def training(self, batch: Batch) -> None:
-        """A batch begins to train."""
+        """A batch begins to train, or goes on."""
         ...
 
-    def advanced(self, batch: Batch, chunks_done: int, metrics: Metrics) -> None:
-        """A chunk was acknowledged, the batch's `chunks_done`-th."""
+    def advanced(self, facts: Facts, told: Advanced) -> None:
+        """A chunk was acknowledged; `facts` hold it."""
         ...
 
     def ended(self) -> None:
@@ -59,16 +59,16 @@ class Quiet:
     def noted(self, text):
         pass
 
-    def compiling(self, group):
+    def resumed(self, facts):
         pass
 
-    def found(self, batch, chunks_done, metrics):
+    def compiling(self, batch):
         pass
 
     def training(self, batch):
         pass
 
-    def advanced(self, batch, chunks_done, metrics):
+    def advanced(self, facts, told):
         pass
 
     def ended(self):
@@ -80,41 +80,45 @@ class Tally:
 
     def __init__(self, plan: Plan):
         self.plan = plan
-        self.steps = {batch.id: 0 for batch in plan.batches}
+        self.steps: dict[int, int] = {}  # of each run
         self.fresh_steps = 0  # trained by this process
         self.training_since = 0.0
         self.training_seconds = 0.0
-        self.runs_done = 0
-        self.diverged: set[int] = set()
         self.scores: dict[int, float] = {}
+        self.decided = 0  # env steps that the scheduler has asked for so far
 
     def training(self) -> None:
         """Training time counts from here; compilation does not."""
         self.training_since = time.monotonic()
 
-    def advanced(self, batch: Batch, chunks_done: int, metrics: Metrics) -> None:
+    def resumed(self, facts: Facts) -> None:
+        """Take into account what is on disk."""
+        for run in facts.scores:
+            self._take(facts, run)
+        self._count(facts)
+
+    def advanced(self, facts: Facts, told: Advanced) -> None:
         """Take into account a chunk that was trained now."""
         now = time.monotonic()
         self.training_seconds += now - self.training_since
         self.training_since = now
-        before = self.steps[batch.id]
-        self.found(batch, chunks_done, metrics)
-        self.fresh_steps += self.steps[batch.id] - before
+        before = self.total
+        for run in told.batch.runs:
+            self._take(facts, run)
+        self.fresh_steps += self.total - before
+        self._count(facts)
 
-    def found(self, batch: Batch, chunks_done: int, metrics: Metrics | None) -> None:
-        """Take into account what is on disk."""
-        group = self.plan.groups[batch.group]
-        self.steps[batch.id] = len(batch.runs) * chunks_done * group.env_steps
-        if chunks_done == group.num_chunks:
-            self.runs_done += len(batch.runs)
-        if metrics is None:
-            return
-        columns = batch.runs, metrics["finite"], metrics["eval_return"]
-        for run, finite, score in zip(*columns, strict=True):
-            if not (finite and np.isfinite(score)):
-                self.diverged.add(run.id)
-            self.scores[run.id] = score
-        self.scores = {k: v for k, v in self.scores.items() if k not in self.diverged}
+    def _take(self, facts: Facts, run: int) -> None:
+        curve = facts.curve(run)
+        self.steps[run] = len(curve) * self.plan.group_of[run].env_steps
+        self.scores[run] = curve[-1]
+
+    def _count(self, facts: Facts) -> None:
+        ahead = sum(
+            len(b.runs) * self.plan.groups[b.group].env_steps * b.until for b in facts.open.values()
+        )
+        there = sum(self.steps.get(run, 0) for run in facts.busy)
+        self.decided = max(self.decided, self.total + ahead - there)
 
     @property
     def total(self) -> int:
@@ -126,12 +130,23 @@ class Tally:
         """Env steps per second of training, compilation left out."""
         return self.fresh_steps / self.training_seconds if self.training_seconds else 0.0
 
+    @property
+    def runs_done(self) -> int:
+        """Runs at the end of their training."""
+        whole = {g.id: g.num_chunks * g.env_steps for g in self.plan.groups}
+        return sum(n == whole[self.plan.group_of[run].id] for run, n in self.steps.items())
+
+    @property
+    def diverged(self) -> int:
+        """Runs whose last score is no number."""
+        return sum(not np.isfinite(score) for score in self.scores.values())
+
     def best(self) -> tuple[int, float] | None:
         """The configuration with the highest interquartile mean of its runs' latest returns."""
         by_config: dict[int, list[float]] = {}
-        seeds = len(self.plan.sweep.seed_list)
         for run, score in self.scores.items():
-            by_config.setdefault(run // seeds, []).append(score)
+            if np.isfinite(score):
+                by_config.setdefault(self.plan.run(run).config, []).append(score)
         scores = {c: float(stats.iqm(x)) for c, x in by_config.items()}
         return max(scores.items(), key=lambda item: item[1]) if scores else None
 
@@ -139,9 +154,9 @@ class Tally:
         """Runs done and diverged, rate, time left."""
         parts = [f"{self.runs_done}/{self.plan.num_runs} runs"]
         if self.diverged:
-            parts.append(f"{len(self.diverged)} diverged")
+            parts.append(f"{self.diverged} diverged")
         if self.rate:
-            left = (self.plan.env_steps - self.total) / self.rate
+            left = (self.decided - self.total) / self.rate
             parts += [f"{si(self.rate)} env steps/s", f"{clock(left)} left"]
         return "  ".join(parts)
 
@@ -173,23 +188,24 @@ class Live:
     def noted(self, text):
         self.console.print(text, highlight=False)
 
-    def compiling(self, group):
-        self._show(f"compiling group {group.id + 1}/{len(self.tally.plan.groups)}")
-
-    def found(self, batch, chunks_done, metrics):
-        self.tally.found(batch, chunks_done, metrics)
+    def resumed(self, facts):
+        self.tally.resumed(facts)
         self._show("")
+
+    def compiling(self, batch):
+        self._show(f"compiling group {batch.group + 1}/{len(self.tally.plan.groups)}")
 
     def training(self, batch):
         self.tally.training()
 
-    def advanced(self, batch, chunks_done, metrics):
-        self.tally.advanced(batch, chunks_done, metrics)
+    def advanced(self, facts, told):
+        self.tally.advanced(facts, told)
         self._show("")
 
     def _show(self, doing):
         words = "  ".join(filter(None, [doing, self.tally.words()]))
-        self.bar.update(self.task, completed=self.tally.total, description=words)
+        total = self.tally.decided or self.tally.plan.env_steps
+        self.bar.update(self.task, completed=self.tally.total, total=total, description=words)
         best = Text(self.tally.best_words(), overflow="ellipsis", no_wrap=True)
         self.display.update(Group(self.bar, best))
 
@@ -211,21 +227,21 @@ class Plain:
     def noted(self, text):
         self.console.print(text, highlight=False)
 
-    def compiling(self, group):
-        pass
+    def resumed(self, facts):
+        self.tally.resumed(facts)
 
-    def found(self, batch, chunks_done, metrics):
-        self.tally.found(batch, chunks_done, metrics)
+    def compiling(self, batch):
+        pass
 
     def training(self, batch):
         self.tally.training()
 
-    def advanced(self, batch, chunks_done, metrics):
-        self.tally.advanced(batch, chunks_done, metrics)
+    def advanced(self, facts, told):
+        self.tally.advanced(facts, told)
         now = time.monotonic()
-        if now - self.last >= self.interval or self.tally.runs_done == self.tally.plan.num_runs:
+        if now - self.last >= self.interval or self.tally.total == self.tally.decided:
             self.last = now
-            share = 100.0 * self.tally.total / self.tally.plan.env_steps
+            share = 100.0 * self.tally.total / self.tally.decided
             words = f"{share:3.0f}%  {self.tally.words()}  {self.tally.best_words()}"
             self.console.print(words, highlight=False)
 
@@ -244,7 +260,7 @@ def headline(plan: Plan, where: str) -> str:
     sweep = plan.sweep
     seeds = len(sweep.seed_list)
     return (
-        f"{sweep.algorithm} on {sweep.env}: {len(plan.configs)} "
+        f"{spec.names(sweep.algorithm)} on {spec.names(sweep.env)}: {len(plan.configs)} "
         f"configuration{'s'[: len(plan.configs) != 1]} x {seeds} seed{'s'[: seeds != 1]}, "
         f"{si(plan.env_steps)} env steps in all, {len(plan.groups)} "
         f"program{'s'[: len(plan.groups) != 1]} -> {where}"

@@ -17,9 +17,12 @@ from jaxac.store import rundir
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import progress as display
-from jaxac.sweep.engines import local
+from jaxac.sweep.batches import Batch
+from jaxac.sweep.drive import drive
+from jaxac.sweep.engines.executor import last_home
+from jaxac.sweep.engines.inline import Inline
 from jaxac.sweep.plan import Plan, make_plan
-from jaxac.sweep.spec import Sweep, from_words
+from jaxac.sweep.spec import Sweep, from_words, names
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "gymnax", "numpy")
 
@@ -39,16 +42,14 @@ def run(
         held = rundir.read_manifest(path)
         if held.get("hash") != sweep.hash:
             words = held.get("sweep", {})
+            what = " on ".join(names(words.get(k)) for k in ("algorithm", "env"))
             raise SweepError(
-                f"{path} holds another sweep ({words.get('algorithm')} on {words.get('env')}, "
-                f"{held.get('hash')}); choose another --out, or delete it"
+                f"{path} holds another sweep ({what}, {held.get('hash')}); choose another --out, "
+                "or delete it"
             )
         return resume(path, progress)
-    rows = [
-        RunRow(r.id, r.config, r.seed, batch.id, "pending", None)
-        for batch in plan.batches
-        for r in batch.runs
-    ]
+    runs = map(plan.run, range(plan.num_runs))
+    rows = [RunRow(r.id, r.config, r.seed, "pending", None) for r in runs]
     directory = RunDirectory.create(path, manifest(plan), rows)
     return _finish(plan, directory, progress)
 
@@ -72,10 +73,12 @@ def resume(path: str | Path, progress: display.Reporter | None = None) -> Result
 def _finish(plan: Plan, directory: RunDirectory, progress: display.Reporter | None) -> Results:
     progress = progress or display.default()
     try:
-        for batch, problem in directory.damaged().items():
-            progress.noted(f"{problem}: its runs are computed again")
-            directory.ledger.restart(batch, problem)
-        local.run(plan, directory, progress)
+        mend(plan, directory, progress)
+        progress.planned(plan, str(directory.path))
+        try:
+            drive(plan, directory, Inline(plan, directory, progress), progress)
+        finally:
+            progress.ended()
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(str(directory.path)) from error
     finally:
@@ -83,10 +86,33 @@ def _finish(plan: Plan, directory: RunDirectory, progress: display.Reporter | No
     return load(directory.path)
 
 
+def mend(plan: Plan, directory: RunDirectory, progress: display.Reporter) -> None:
+    """Forget every batch whose files are damaged, and those it began with that are gone."""
+    problems = directory.damaged()
+    if not problems:
+        return
+    batches = {k: Batch.from_json(x) for k, x in directory.ledger.batches().items()}
+    latest = {run: number for number, batch in batches.items() for run in batch.runs}
+    wrong, reasons = sorted(problems, reverse=True), dict(problems)
+    for number in wrong:
+        progress.noted(f"{problems[number]}: its runs are computed again")
+    while wrong:
+        number = max(wrong)
+        wrong.remove(number)
+        batch = batches[number]
+        runs = [run for run in batch.runs if latest[run] == number]
+        directory.ledger.restart(number, runs, reasons[number])
+        for source in batch.sources if batch.first else ():
+            home = last_home(list(batches.values()), source, batch.first, batch.leg).id
+            if home not in reasons and directory.ledger.checkpoint(home) is None:
+                reasons[home] = f"batch {number} begins where it ended"
+                wrong.append(home)
+
+
 def default_directory(sweep: Sweep) -> Path:
     """`runs/<name>-<time>`, a name that is not taken yet."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = sweep.name or f"{sweep.algorithm}-{sweep.env}"
+    name = sweep.name or f"{names(sweep.algorithm)}-{names(sweep.env)}"
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
     path, again = Path("runs") / f"{stem}-{stamp}", 2
     while path.exists():
@@ -98,10 +124,13 @@ def manifest(plan: Plan) -> dict[str, Any]:
     """All that is needed to know what a run directory holds, and to go on with it."""
     device = jax.devices()[0]
     return {
-        "schema": 1,
+        "schema": 2,
         "sweep": plan.sweep.to_json(),
         "hash": plan.sweep.hash,
-        "configs": [{"swept": c.swept, "hp": config.to_json(c.hp)} for c in plan.configs],
+        "tasks": [task.names for task in plan.tasks],
+        "configs": [
+            {"task": c.task, "swept": c.swept, "hp": config.to_json(c.hp)} for c in plan.configs
+        ],
         "groups": [
             {
                 "width": g.width,

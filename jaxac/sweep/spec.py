@@ -2,43 +2,59 @@
 
 import dataclasses
 import importlib.resources
+import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxac import config, registry
+from jaxac.core import field, frozen
 from jaxac.envs.params import set_env_params
 from jaxac.envs.wrappers import words as wrapper_words
 from jaxac.errors import SweepError, closest
 from jaxac.sweep import space as spaces
+from jaxac.sweep.schedulers.role import Everything, Scheduler
 
 MAX_RUNS = 1_000_000
 MAX_STEPS = 10**11
+
+
+@frozen
+class _Slot:
+    scheduler: Scheduler = field(Everything(), "who trains on, and how far")
+
+
+def _scheduler(value: Any) -> Scheduler:
+    return config.configure(_Slot(), {"scheduler": config.numbers(value)}).scheduler
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
     """A table of runs, in the words of a sweep file.
 
-    `seeds` is a count (0 .. seeds - 1) or a list; `fixed` and `space` map dotted hyper-parameter
-    names to values and axes, `env_params` names of environment params to either. The order of names
-    does not matter: they are taken in alphabetical order. `wrappers` change the environment in the
+    `algorithm` and `env` are names, or lists of them: every algorithm then meets every environment,
+    each pair with the same points. `seeds` is a count (0 .. seeds - 1) or a list; `fixed` and
+    `space` map dotted hyper-parameter names to values and axes, `env_params` names of environment
+    params to either. `configs` says how many points are drawn, or is the list of points itself,
+    each a table of names and values (`env.<param>` for the environment's). The order of names does
+    not matter: they are taken in alphabetical order. `wrappers` change the environment in the
     order they are listed, the first nearest to it: names, tables or objects, kept as tables with
     every field written out. `tuned` starts from the settings that ship for the environment instead
     of the plain defaults. Raises `SweepError` or `ConfigError` for anything unknown, out of range
     or contradictory.
     """
 
-    algorithm: str
-    env: str
+    algorithm: str | Sequence[str]
+    env: str | Sequence[str]
     total_steps: int
     seeds: int | Sequence[int] = 1
-    configs: int | None = None  # by default the whole grid, or 1
-    sampler: str = "sobol"  # grid | random | sobol
+    configs: int | Sequence[Mapping[str, Any]] | None = None  # by default the whole grid, or 1
+    sampler: str = "sobol"  # grid | lhs | random | sobol
     sampler_seed: int = 0
     evaluations: int = 20
     tuned: bool = False
+    scheduler: Any = "Everything"  # an operator of `jaxac.sweep.schedulers`
     lanes: int | None = None  # widest lane batch; by default what suits the device
     name: str = ""
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -50,10 +66,15 @@ class Sweep:
         _whole("total_steps", self.total_steps, 1, MAX_STEPS)
         for word, least in (("evaluations", 1), ("sampler_seed", 0)):
             _whole(word, getattr(self, word), least)
-        for word in ("configs", "lanes"):
-            if getattr(self, word) is not None:
-                _whole(word, getattr(self, word), 1)
-        for word in ("algorithm", "env", "sampler", "name"):
+        if self.lanes is not None:
+            _whole("lanes", self.lanes, 1)
+        if isinstance(self.configs, list | tuple):
+            object.__setattr__(self, "configs", _listed(self.configs, self.space))
+        elif self.configs is not None:
+            _whole("configs", self.configs, 1)
+        for word in ("algorithm", "env"):
+            object.__setattr__(self, word, _names(word, getattr(self, word)))
+        for word in ("sampler", "name"):
             if not isinstance(getattr(self, word), str):
                 raise SweepError(f"{word}: {getattr(self, word)!r} is not a string")
         for word in ("fixed", "space", "env_params"):
@@ -62,14 +83,16 @@ class Sweep:
         if self.sampler not in (*spaces.SAMPLERS, "grid"):
             near = closest(self.sampler, (*spaces.SAMPLERS, "grid"))
             raise SweepError(f"sampler: there is no {self.sampler!r}{near}")
+        listed = {name for point in self.points or () for name in point}
         for path in ("num_updates", "total_steps"):
-            if path in self.fixed or path in self.space:
+            if path in self.fixed or path in self.space or path in listed:
                 raise SweepError(
                     f"{path}: a sweep sets it itself, from total_steps and evaluations"
                 )
-        twice = sorted(set(self.fixed) & set(self.space))
+        twice = sorted(set(self.fixed) & (set(self.space) | listed))
         if twice:
-            raise SweepError(f"{twice[0]} is both in [fixed] and in [space]; keep one")
+            where = "[space]" if twice[0] in self.space else "configs"
+            raise SweepError(f"{twice[0]} is both in [fixed] and in {where}; keep one")
         object.__setattr__(self, "seeds", _seeds(self.seeds))
         for word in ("fixed", "space", "env_params"):
             table = {k: spaces.axis_words(v) for k, v in sorted(getattr(self, word).items())}
@@ -77,6 +100,18 @@ class Sweep:
         if not isinstance(self.wrappers, list | tuple):
             raise SweepError(f'wrappers: {self.wrappers!r} is not a list such as ["TimeAware"]')
         object.__setattr__(self, "wrappers", wrapper_words.plain(self.wrappers))
+        object.__setattr__(self, "scheduler", config.to_json(_scheduler(self.scheduler)))
+
+    @property
+    def points(self) -> tuple[Mapping[str, Any], ...] | None:
+        """The points, if they are given one by one."""
+        return self.configs if isinstance(self.configs, tuple) else None
+
+    @property
+    def tasks(self) -> list[tuple[str, str]]:
+        """Every pair of an algorithm and an environment, the environment fastest."""
+        algorithms, envs = ([x] if isinstance(x, str) else x for x in (self.algorithm, self.env))
+        return list(itertools.product(algorithms, envs))
 
     @property
     def seed_list(self) -> tuple[int, ...]:
@@ -88,12 +123,19 @@ class Sweep:
         return {f.name: config.to_json(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
     @property
+    def chosen_scheduler(self) -> Scheduler:
+        """The scheduler itself."""
+        return _scheduler(self.scheduler)
+
+    @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits; `name` and `lanes` change no result and do not count.
 
-        Nor do `wrappers` where there are none: sweeps from before that word keep their hash.
+        Nor do words that came later where they say nothing, so that older sweeps keep their hash.
         """
-        without = ("name", "lanes") if self.wrappers else ("name", "lanes", "wrappers")
+        without = {"name", "lanes"}
+        without |= set() if self.wrappers else {"wrappers"}
+        without |= {"scheduler"} if isinstance(self.chosen_scheduler, Everything) else set()
         return config.stable_hash({k: v for k, v in self.to_json().items() if k not in without})
 
 
@@ -101,6 +143,7 @@ class Sweep:
 class Config:
     """One row of the table: hyper-parameters and environment params, and what was swept."""
 
+    task: int  # in `Sweep.tasks`
     hp: Any
     env_params: Any
     swept: dict[str, Any]
@@ -149,68 +192,124 @@ def from_words(data: Mapping[str, Any], source: str) -> Sweep:
         raise SweepError(f"{source}: {error}") from error
 
 
-def configs(sweep: Sweep, env_params: Any) -> list[Config]:
-    """Every configuration of the sweep, in order. `env_params` are the environment's defaults.
+def configs(sweep: Sweep, env_params: Sequence[Any]) -> list[Config]:
+    """Every configuration, task by task; `env_params` are the defaults of each task's environment.
 
     Raises `ConfigError` for a field that is unknown, wrong or out of range anywhere in the space,
     `SweepError` for a contradiction.
     """
-    base = registry.defaults(sweep.algorithm)
+    of_tasks = zip(range(len(sweep.tasks)), env_params, strict=True)
+    found = [config for task, params in of_tasks for config in _of_task(sweep, task, params)]
+    _check_size(sweep, len(found))
+    return found
+
+
+def _of_task(sweep: Sweep, task: int, env_params: Any) -> list[Config]:
+    algorithm, env = sweep.tasks[task]
+    base = registry.defaults(algorithm)
     if sweep.tuned:
-        base = config.configure(base, _tuned(sweep))
+        base = config.configure(base, _tuned(algorithm, env))
     base = config.configure(base, {"total_steps": sweep.total_steps, **sweep.fixed})
+    found = _axes(sweep, base)
+    constants = {k: v for k, v in sweep.env_params.items() if f"env.{k}" not in found}
+    task_names = {"algorithm": algorithm, "env": env}
+    known = {**sweep.fixed, **task_names}
+    spaces.check_conditions(found, known)
+    several = {k: v for k, v in task_names.items() if not isinstance(getattr(sweep, k), str)}
+
+    def made(point: spaces.Point) -> Config:
+        own = {k: v for k, v in point.items() if not k.startswith("env.")}
+        of_env = {k[4:]: v for k, v in point.items() if k.startswith("env.")}
+        params = set_env_params(env_params, {**constants, **of_env})
+        swept = {**several, **{k: config.to_json(v) for k, v in point.items()}}
+        return Config(task, config.configure(base, own), params, swept)
+
+    return [made(point) for point in _sample(sweep, found, known)]
+
+
+def axes(sweep: Sweep, task: int) -> dict[str, spaces.Axis]:
+    """The axes of a task's space, with `env.<param>` for those of the environment."""
+    return _axes(sweep, registry.defaults(sweep.tasks[task][0]))
+
+
+def _axes(sweep: Sweep, base: Any) -> dict[str, spaces.Axis]:
     declared = {f.path: f for f in config.fields(base)}
-    axes: dict[str, Any] = {}
+    found: dict[str, spaces.Axis] = {}
     for path, data in sweep.space.items():
         info = declared.get(path)
-        axes[path] = spaces.parse_axis(f"space.{path}", data, info.meta.search if info else None)
-    constants = {}
+        found[path] = spaces.parse_axis(f"space.{path}", data, info.meta.search if info else None)
     for name, data in sweep.env_params.items():
-        if isinstance(data, int | float) and not isinstance(data, bool):
-            constants[name] = data
-        else:
-            axes[f"env.{name}"] = spaces.parse_axis(f"env_params.{name}", data, None)
-    points = _sample(sweep, axes)
-    return [_config(base, env_params, constants, point) for point in points]
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            found[f"env.{name}"] = spaces.parse_axis(f"env_params.{name}", data, None)
+    return found
 
 
-def _config(base: Any, env_params: Any, constants: dict, point: spaces.Point) -> Config:
-    own = {k: v for k, v in point.items() if not k.startswith("env.")}
-    of_env = {k[4:]: v for k, v in point.items() if k.startswith("env.")}
-    swept = {k: config.to_json(v) for k, v in point.items()}
-    params = set_env_params(env_params, {**constants, **of_env})
-    return Config(config.configure(base, own), params, swept)
-
-
-def _sample(sweep: Sweep, axes: Mapping[str, Any]) -> list[spaces.Point]:
+def _sample(sweep: Sweep, axes: Mapping[str, Any], known: spaces.Point) -> list[spaces.Point]:
+    if sweep.points is not None:
+        return list(map(dict, sweep.points))
+    assert isinstance(sweep.configs, int | None)
     is_grid = sweep.sampler == "grid"
-    count = spaces.grid_size(axes) if is_grid else sweep.configs or 1
-    if count * len(sweep.seed_list) > MAX_RUNS:
-        runs = count * len(sweep.seed_list)
-        raise SweepError(f"{runs:,} runs are more than the {MAX_RUNS:,} that one sweep may hold")
+    _check_size(sweep, spaces.grid_size(axes) if is_grid else sweep.configs or 1)
     if is_grid:
-        points = spaces.grid(axes)
+        points = spaces.grid(axes, known)
         if sweep.configs not in (None, len(points)):
             raise SweepError(
                 f"configs = {sweep.configs}, but this grid has {len(points)} points; leave it out"
             )
         return points
-    if any(isinstance(axis, spaces.GridAxis) for axis in axes.values()):
+    numbered = [name for name, axis in axes.items() if axis.num is not None]
+    if numbered:
         raise SweepError(f"num belongs to a grid, but the sampler is {sweep.sampler}")
     if axes and sweep.configs is None:
         raise SweepError(f"configs is missing: how many points should {sweep.sampler} draw?")
     if not axes and (sweep.configs or 1) > 1:
         raise SweepError(f"configs = {sweep.configs}, but [space] is empty: they would be equal")
-    return spaces.SAMPLERS[sweep.sampler](axes, sweep.configs or 1, sweep.sampler_seed)
+    return spaces.draw(axes, sweep.sampler, sweep.configs or 1, sweep.sampler_seed, known)
 
 
-def _tuned(sweep: Sweep) -> dict[str, Any]:
-    settings = registry.tuned(sweep.algorithm, sweep.env)
+def _check_size(sweep: Sweep, count: int) -> None:
+    runs = count * len(sweep.seed_list)
+    if runs > MAX_RUNS:
+        raise SweepError(f"{runs:,} runs are more than the {MAX_RUNS:,} that one sweep may hold")
+
+
+def _tuned(algorithm: str, env: str) -> dict[str, Any]:
+    settings = registry.tuned(algorithm, env)
     if settings is None:
         raise SweepError(
-            f"tuned = true, but no settings ship for {sweep.algorithm} on {sweep.env}; leave it out"
+            f"tuned = true, but no settings ship for {algorithm} on {env}; leave it out"
         )
     return {k: v for k, v in settings.items() if k != "total_steps"}
+
+
+def names(value: Any) -> str:
+    """One name or several, in words."""
+    return value if isinstance(value, str) else ", ".join(value or ())
+
+
+def _names(word: str, value: Any) -> str | tuple[str, ...]:
+    """One name, or several that differ."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names:
+        raise SweepError(f"{word}: {value!r} is neither a name nor a list of names")
+    for name in names:
+        if not isinstance(name, str):
+            raise SweepError(f"{word}: {name!r} is not a string")
+    if len(set(names)) < len(names):
+        raise SweepError(f"{word}: the list names one twice")
+    return value if isinstance(value, str) else tuple(names)
+
+
+def _listed(points: Sequence[Any], space: Any) -> tuple[dict[str, Any], ...]:
+    """Points that are given one by one."""
+    if space:
+        raise SweepError("configs lists the points, so [space] has nothing to say; keep one")
+    for point in points:
+        if not isinstance(point, Mapping):
+            raise SweepError(f"configs: {point!r} is not a table of names and values")
+    if not points:
+        raise SweepError("configs: the list is empty")
+    return tuple({k: config.to_json(v) for k, v in sorted(point.items())} for point in points)
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:

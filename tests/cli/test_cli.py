@@ -352,7 +352,7 @@ def test_interruption_says_how_to_go_on(sweep_file, tmp_path, capsys, monkeypatc
 
     out = str(tmp_path / "run")
     with monkeypatch.context() as m:
-        m.setattr(lanes, "begin", interrupt)
+        m.setattr(lanes, "compile_program", interrupt)
         assert main(["sweep", str(sweep_file), "--out", out, "--quiet"]) == 130
     assert f"jaxac resume {out}" in capsys.readouterr().err
     assert main(["resume", out, "--quiet"]) == 0

@@ -194,7 +194,7 @@ def test_a_run_not_yet_evaluated_says_how_to_go_on(tmp_path, capsys, monkeypatch
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxac.sweep.lanes.begin", interrupted)
+    monkeypatch.setattr("jaxac.sweep.lanes.compile_program", interrupted)
     out = str(tmp_path / "run")
     assert main(["train", *TINY, "--out", out, "--quiet"]) == 130
     capsys.readouterr()

@@ -40,7 +40,8 @@ CONFIGS = configs_of(3, learning_rate=[3e-5, 1e-3, 0.01], hidden=[[64, 64], [256
 
 def test_configs_are_ranked_by_final_iqm_and_ties_by_number():
     table = rank(frame_of(FINAL), CONFIGS)
-    assert table.columns.tolist() == ["rank", "config", "learning_rate", "hidden", *RESULTS]
+    results = [x for x in RESULTS if x != "stopped"]  # nothing was
+    assert table.columns.tolist() == ["rank", "config", "learning_rate", "hidden", *results]
     assert table["rank"].tolist() == [1, 2, 3]
     assert table["config"].tolist() == [1, 2, 0]
     assert table["IQM"].tolist() == [6.5, 6.5, 2.5]
@@ -85,6 +86,19 @@ def test_diverged_configs_come_last_and_unfinished_runs_are_missing():
     assert table["IQM"].isna().tolist() == [False, False, True, False, True]
     assert table.loc[2, "IQM"] == (5.0 + 90.0) / 2.0
     assert table.loc[1, "IQM"] == (5.0 + 6.0 + 90.0) / 3.0
+
+
+def test_stopped_configs_come_after_the_finished_ones_the_longest_trained_first():
+    frame = frame_of({0: [9.0] * 2, 1: [1.0] * 2, 2: [5.0] * 2, 3: [6.0] * 2})
+    last = frame["step"].max()
+    short = (frame["config"] == 0) & (frame["step"] == last)
+    frame = frame[~short]  # config 0 stopped earlier than 2 and 3
+    index = pd.MultiIndex.from_product([range(4), range(2)], names=["config", "seed"])
+    status = pd.Series(["stopped"] * 2 + ["done"] * 2 + ["stopped"] * 4, index=index)
+    table = rank(frame, CONFIGS.reindex(range(4)), status)
+    assert table["config"].tolist() == [1, 3, 2, 0]
+    assert table["stopped"].tolist() == [0, 2, 2, 2]
+    assert "**1.00**" in render(table, "md") and "**6" not in render(table, "md")
 
 
 def test_unfinished_configs_are_shown_as_missing():

@@ -399,7 +399,7 @@ def test_no_run_directory_is_named(tmp_path):
 
 def test_a_run_without_a_checkpoint_says_how_to_go_on(copied):
     ledger = Ledger.open(copied / "ledger.sqlite")
-    ledger.restart(0, "for a test")
+    ledger.restart(0, [0, 1, 2, 3], "for a test")
     ledger.close()
     for choice in ({}, {"run": 1}, {"config": 1}):
         with pytest.raises(StoreError, match=f"no checkpoint yet.*jaxac resume {copied}"):
@@ -431,7 +431,7 @@ def test_a_checkpoint_replaced_by_a_sweep_under_way_is_read_again(trained, monke
         return restore(self, batch, like)
 
     monkeypatch.setattr(RunDirectory, "restore", gone_at_first)
-    assert load_policy(trained).step == 128 and tries == [0, 0]
+    assert load_policy(trained).step == 8 * 128 and tries == [0, 0], "eight chunks, it says"
 
 
 def test_diverged_runs_are_not_chosen_but_can_be_named(copied):

@@ -5,7 +5,8 @@ import pytest
 from jaxac.errors import StoreError
 from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
 
-RUNS = [RunRow(0, 0, 0, 0, "pending", None), RunRow(1, 0, 1, 0, "pending", None)]
+RUNS = [RunRow(0, 0, 0, "pending", None), RunRow(1, 0, 1, "pending", None)]
+RUNNING, DONE = ({0: x, 1: x} for x in ("running", "done"))
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def chunk(n):
 
 
 def test_what_was_acknowledged_is_there_for_the_next_process(ledger, tmp_path):
-    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), "running", {})
-    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), "done", {1: 200})
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {})
+    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), DONE, {1: 200})
     other = Ledger.open(tmp_path / "ledger.sqlite")
     assert other.chunks() == [chunk(0), chunk(1)]
     assert other.checkpoint(0) == Checkpoint(0, 1, "c1", "cc")
@@ -34,22 +35,36 @@ def test_what_was_acknowledged_is_there_for_the_next_process(ledger, tmp_path):
 
 
 def test_a_diverged_run_keeps_the_step_where_it_was_first_seen(ledger):
-    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), "running", {1: 100})
-    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), "done", {1: 200})
-    assert ledger.runs()[1] == RunRow(1, 0, 1, 0, "diverged", 100)
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {1: 100})
+    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), DONE, {1: 200})
+    assert ledger.runs()[1] == RunRow(1, 0, 1, "diverged", 100)
 
 
 def test_a_failed_acknowledgement_changes_nothing(ledger):
     broken = Checkpoint(0, 0, None, "bb")  # pyright: ignore[reportArgumentType]
     with pytest.raises(StoreError):
-        ledger.acknowledge(chunk(0), broken, "running", {})
+        ledger.acknowledge(chunk(0), broken, RUNNING, {})
     assert ledger.chunks() == [] and ledger.runs() == RUNS
 
 
 def test_a_restart_forgets_the_batch_and_says_why(ledger):
-    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), "done", {1: 100})
-    ledger.restart(0, "bit rot")
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), DONE, {1: 100})
+    ledger.restart(0, [0, 1], "bit rot")
     assert ledger.chunks() == [] and ledger.runs() == RUNS and ledger.checkpoint(0) is None
+
+
+def test_a_decision_and_its_batches_are_recorded_together(ledger):
+    leg = {"runs": [0, 1], "share": 0.5}
+    ledger.add_leg(leg, {0: {"runs": [0]}, 1: {"runs": [1]}})
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {1: 100})
+    with pytest.raises(StoreError):
+        ledger.add_leg(leg, {2: {"runs": [0]}, 1: {"runs": [1]}})  # there is a batch 1 already
+    assert ledger.legs() == [leg]
+    assert ledger.batches() == {0: {"runs": [0]}, 1: {"runs": [1]}}
+    ledger.add_leg(leg, {2: {"runs": [1]}}, replaced=[1])
+    assert ledger.runs()[1].status == "running"
+    ledger.stop()
+    assert [r.status for r in ledger.runs()] == ["stopped", "stopped"]
 
 
 def test_commits_are_synchronous_and_readers_never_wait(ledger):

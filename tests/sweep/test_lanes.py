@@ -30,21 +30,26 @@ SOLO = (0, 19, 63)  # learning rates 1, 3 and 8, seeds 0, 3 and 7
 @pytest.fixture(scope="module")
 def swept():
     plan = make_plan(SWEEP)
-    program = lanes.compile_group(plan, plan.groups[0])
+    program = compiled(plan)
     return plan, program, finish(plan, program)
 
 
+def compiled(plan):
+    (group,) = plan.groups
+    return lanes.compile_program(plan, group, group.width)
+
+
 def finish(plan, program):
-    (batch,) = plan.batches
-    states = lanes.begin(plan, batch, program)
-    for _ in range(plan.groups[0].num_chunks):
+    (group,) = plan.groups
+    states = program.start(*lanes.arguments(plan, group.runs, group.width))
+    for _ in range(group.num_chunks):
         states, metrics = program.advance(states)
     return jax.device_get((states.params, metrics))
 
 
 def test_64_lanes_of_seeds_and_learning_rates_compile_once(swept):
     plan, program, _ = swept
-    assert plan.groups[0].width == 64 and len(plan.batches) == len(plan.groups) == 1
+    assert plan.groups[0].width == 64 and len(plan.groups) == 1
     assert program.traces == 1
 
 
@@ -63,7 +68,7 @@ def test_a_lane_equals_the_solo_run(swept):
         solo = make_plan(
             dataclasses.replace(one, seeds=[seed], fixed={**SWEEP.fixed, "learning_rate": rate})
         )
-        program = program or lanes.compile_group(solo, solo.groups[0])
+        program = program or compiled(solo)
         solo_params, solo_metrics = finish(solo, program)
         for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(solo_params), strict=True):
             np.testing.assert_allclose(a[run], b[0], atol=2e-5)
@@ -78,8 +83,8 @@ def test_lanes_differ_where_their_configuration_does(swept):
 
 def test_no_lane_program_calls_lapack(swept):
     _, program, _ = swept
-    for compiled in (program.start, program.advance):
-        assert "lapack" not in compiled.as_text().lower()
+    for one in (program.start, program.advance):
+        assert "lapack" not in one.as_text().lower()
 
 
 @pytest.mark.parametrize("resets", [WhenNeeded(), Pool(2)])
@@ -87,8 +92,8 @@ def test_lapack_calls_of_resets_steps_and_evaluations_wait_for_each_other(monkey
     """Of an environment that calls it in both functions, as some simulators do."""
     monkeypatch.setattr(registry, "make_env", lambda *_: solving(resets))
     plan = make_plan(dataclasses.replace(SWEEP, algorithm="a2c", env="solving", lanes=2, seeds=1))
-    program = lanes.compile_group(plan, plan.groups[0])
-    texts = [compiled.as_text() for compiled in (program.start, program.advance)]
+    program = compiled(plan)
+    texts = [x.as_text() for x in (program.start, program.advance)]
     assert all("lapack" in text for text in texts)
     assert [hlo.lapack_together(text) for text in texts] == [[], []]
 

@@ -2,7 +2,9 @@ import jax
 import numpy as np
 import pytest
 
+from jaxac.sweep.batches import split, width_for
 from jaxac.sweep.plan import chunks, lanes_of, make_plan
+from jaxac.sweep.schedulers.role import Leg
 from jaxac.sweep.spec import Sweep
 
 WORDS = {
@@ -11,6 +13,10 @@ WORDS = {
     "total_steps": 100,
     "evaluations": 4,
 }
+
+
+def everything(plan):
+    return split(plan, Leg(tuple(range(plan.num_runs)), 1.0), 0, {}, 0)
 
 
 def test_runs_of_equal_structure_share_a_group():
@@ -27,16 +33,18 @@ def test_runs_of_equal_structure_share_a_group():
     assert [len(g.runs) for g in plan.groups] == [6, 6]
     structures = {jax.tree.structure(c.hp) for c in plan.configs}
     assert len(structures) == 2
-    assert sorted(r.id for b in plan.batches for r in b.runs) == list(range(12))
-    for run in plan.groups[0].runs:
+    assert sorted(r for g in plan.groups for r in g.runs) == list(range(12))
+    for number in plan.groups[0].runs:
+        run = plan.run(number)
         assert run.id == run.config * 3 + run.seed
 
 
 def test_width_splits_runs_evenly_so_that_a_group_compiles_once():
     plan = make_plan(Sweep(**WORDS, seeds=10, lanes=4))
     assert plan.groups[0].width == 4
-    assert [len(b.runs) for b in plan.batches] == [4, 4, 2]
-    _, _, seeds = lanes_of(plan, plan.batches[-1])
+    batches = everything(plan)
+    assert [(len(b.runs), b.width) for b in batches] == [(4, 4), (4, 4), (2, 4)]
+    _, _, seeds = lanes_of(plan, batches[-1].runs, 4)
     np.testing.assert_array_equal(seeds, [8, 9, 9, 9])
     assert make_plan(Sweep(**WORDS, seeds=9, lanes=4)).groups[0].width == 3
 
@@ -44,7 +52,7 @@ def test_width_splits_runs_evenly_so_that_a_group_compiles_once():
 def test_planning_is_pure():
     sweep = Sweep(**WORDS, seeds=3, configs=4, space={"learning_rate": {"low": 0.1, "high": 1.0}})
     one, two = make_plan(sweep), make_plan(sweep)
-    assert one.groups == two.groups and one.batches == two.batches
+    assert one.groups == two.groups and everything(one) == everything(two)
     assert one.configs == two.configs
 
 
@@ -76,6 +84,21 @@ def test_env_params_are_lanes_of_one_group():
         Sweep(**WORDS, configs=4, env_params={"reward_scale": {"low": 1.0, "high": 2.0}})
     )
     assert len(plan.groups) == 1
-    _, env_params, _ = lanes_of(plan, plan.batches[0])
+    _, env_params, _ = lanes_of(plan, plan.groups[0].runs, 4)
     assert env_params.reward_scale.shape == (4,) and len(set(env_params.reward_scale)) == 4
     assert env_params.reward_scale.dtype == np.float32 and env_params.max_steps.dtype == np.int32
+
+
+def test_few_runs_take_a_width_that_halves_the_widest():
+    assert [width_for(16, n, n) for n in (16, 9, 8, 5, 3, 2, 1)] == [16, 16, 8, 8, 4, 2, 1]
+    assert width_for(12, 2, 2) == 3, "3 is no even number, so there is no narrower width"
+    assert width_for(16, 1, 33) == 16, "a tail uses the program that its row has compiled"
+
+
+def test_every_algorithm_meets_every_environment():
+    words = {**WORDS, "env": ["probe/ConstantReward", "probe/ObservedValue"]}
+    plan = make_plan(Sweep(**words, seeds=2, sampler="grid", space={"learning_rate": [0.1, 0.2]}))
+    assert [t.names[1] for t in plan.tasks] == words["env"]
+    assert [(g.task, g.runs) for g in plan.groups] == [(0, (0, 1, 2, 3)), (1, (4, 5, 6, 7))]
+    assert [c.swept["env"] for c in plan.configs] == [x for x in words["env"] for _ in range(2)]
+    assert "algorithm" not in plan.configs[0].swept, "there is but one"

@@ -40,11 +40,10 @@ class StopAfter(Quiet):
     def __init__(self, count):
         self.left = count
 
-    def advanced(self, batch, chunks_done, metrics):
-        if metrics is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise KeyboardInterrupt
+    def advanced(self, facts, told):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
 
 
 class Notes(Quiet):
@@ -103,8 +102,8 @@ def test_a_killed_process_loses_nothing_acknowledged(whole, tmp_path):
     code = (
         "import sys, time, jaxac; from tests.sweep.test_run import SWEEP, Quiet\n"
         "class Slow(Quiet):\n"
-        "    def advanced(self, batch, chunks_done, metrics):\n"
-        "        print(chunks_done, flush=True); time.sleep(0.05)\n"
+        "    def advanced(self, facts, told):\n"
+        "        print(told.chunk, flush=True); time.sleep(0.05)\n"
         "jaxac.run(SWEEP, sys.argv[1], Slow())"
     )
     kills = 0

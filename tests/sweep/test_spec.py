@@ -10,6 +10,7 @@ from jaxac.envs import wrappers
 from jaxac.errors import ConfigError, JaxacError, SweepError
 from jaxac.fields import LogUniform, Uniform
 from jaxac.sweep import spec
+from jaxac.sweep.schedulers import Halving
 
 WORDS = {
     "algorithm": "ppo",
@@ -35,7 +36,7 @@ num_envs = 8
 
 def rows(**changes):
     sweep = spec.from_words({**WORDS, **changes}, "test")
-    return spec.configs(sweep, jaxac.make_env("CartPole-v1").params)
+    return spec.configs(sweep, [jaxac.make_env(env).params for _, env in sweep.tasks])
 
 
 def test_the_same_sweep_from_toml_and_python_has_the_same_hash(tmp_path):
@@ -130,6 +131,16 @@ def test_env_params_are_constants_or_axes():
         ({"space": {"credit.lam": {"low": 0.5, "high": 1.5}}}, "credit.lam"),
         ({"space": {"learnin_rate": {"low": 0.5, "high": 1.5}}}, "did you mean learning_rate"),
         ({"algorithm": "pppo"}, "did you mean ppo"),
+        ({"algorithm": ["ppo", "ppo"]}, "names one twice"),
+        ({"env": []}, "neither a name nor a list of names"),
+        ({"env": ["CartPole-v1", 3]}, "env: 3 is not a string"),
+        ({"configs": [{"gamma": 0.9}]}, "[space] has nothing to say"),
+        ({"configs": [], "space": {}}, "configs: the list is empty"),
+        ({"configs": [3], "space": {}}, "configs: 3 is not a table"),
+        ({"configs": [{"num_envs": 4}], "space": {}}, "both in [fixed] and in configs"),
+        ({"configs": [{"gama": 0.9}], "space": {}}, "did you mean gamma"),
+        ({"scheduler": "Halvin"}, "did you mean Halving"),
+        ({"scheduler": {"op": "Halving", "eta": 1.0}}, "scheduler.eta: 1 is outside"),
     ],
 )
 def test_a_wrong_sweep_is_refused_with_the_mend(change, words):
@@ -152,6 +163,56 @@ def test_a_missing_word_and_an_unreadable_file_are_named(tmp_path):
         spec.from_toml(bad)
 
 
+def test_points_may_be_given_one_by_one():
+    found = rows(
+        configs=[{"gamma": 0.9, "env.gravity": 5.0}, {"credit": {"op": "NStep", "n": 2}}], space={}
+    )
+    assert [r.hp.gamma for r in found] == [0.9, 0.99]
+    assert found[0].env_params.gravity == 5.0 and found[1].hp.credit.n == 2
+    assert found[0].swept == {"env.gravity": 5.0, "gamma": 0.9}
+
+
+PRODUCT = """
+algorithm = ["ppo", "a2c"]
+env = ["CartPole-v1", "Acrobot-v1"]
+total_steps = 1000
+sampler = "grid"
+scheduler = {op = "Halving", eta = 2}
+[space]
+gamma = [0.9, 0.99]
+"surrogate.low" = {choices = [0.1, 0.2], when = {algorithm = "ppo"}}
+[env_params]
+gravity = {choices = [5.0], when = {env = "CartPole-v1"}}
+"""
+
+
+def test_algorithms_and_environments_multiply_and_conditions_tell_them_apart(tmp_path):
+    file = tmp_path / "product.toml"
+    file.write_text(PRODUCT)
+    sweep = spec.from_toml(file)
+    found = spec.configs(sweep, [jaxac.make_env(env).params for _, env in sweep.tasks])
+    assert [r.task for r in found] == [0] * 4 + [1] * 4 + [2] * 2 + [3] * 2
+    assert all("surrogate.low" in r.swept for r in found[:8])
+    assert not any("surrogate.low" in r.swept for r in found[8:])
+    on_cart = [r.env_params.gravity for r in found if r.swept["env"] == "CartPole-v1"]
+    assert on_cart == [5.0] * 6
+    python = jaxac.Sweep(
+        algorithm=("ppo", "a2c"),
+        env=["CartPole-v1", "Acrobot-v1"],
+        total_steps=1000,
+        sampler="grid",
+        scheduler=Halving(eta=2.0),
+        space={
+            "gamma": [0.9, 0.99],
+            "surrogate.low": {"choices": [0.1, 0.2], "when": {"algorithm": "ppo"}},
+        },
+        env_params={"gravity": {"choices": [5.0], "when": {"env": "CartPole-v1"}}},
+    )
+    assert python.hash == sweep.hash
+    again = spec.from_words(config.numbers(json.loads(json.dumps(sweep.to_json()))), "manifest")
+    assert again.hash == sweep.hash
+
+
 def test_the_whole_space_is_checked_before_anything_runs():
     with pytest.raises(ConfigError, match="num_epochs"):
         rows(configs=None, sampler="grid", space={"num_epochs": [1, 2, 0]})
@@ -159,7 +220,7 @@ def test_the_whole_space_is_checked_before_anything_runs():
 
 def test_the_shipped_quickstart_is_what_the_readme_says():
     sweep = spec.from_toml("quickstart")
-    found = spec.configs(sweep, jaxac.make_env("CartPole-v1").params)
+    found = spec.configs(sweep, [jaxac.make_env("CartPole-v1").params])
     assert (len(found), len(sweep.seed_list), sweep.total_steps) == (16, 4, 100_000)
     assert set(sweep.space) == {"learning_rate", "entropy_coef", "credit.lam", "net.hidden"}
 
@@ -252,7 +313,7 @@ def test_params_of_the_environment_and_of_wrappers_are_set_side_by_side(tmp_path
     file.write_text(WRAPPED)
     sweep = spec.from_toml(file)
     env = jaxac.make_env(sweep.env, sweep.wrappers)
-    found = spec.configs(sweep, env.params)
+    found = spec.configs(sweep, [env.params])
     for row in found:
         assert row.env_params.env.gravity == 12.0
         _, sticky, clip = row.env_params.wrappers
@@ -265,6 +326,7 @@ def test_a_sweep_without_wrappers_keeps_the_hash_it_had_before_there_were_any():
     sweep = spec.from_words(WORDS, "test")
     words = sweep.to_json()
     assert words.pop("wrappers") == []
+    assert words.pop("scheduler")["op"].endswith(":Everything")
     for word in ("name", "lanes"):
         words.pop(word)
     assert sweep.hash == config.stable_hash(words)
@@ -276,7 +338,7 @@ def test_tuned_settings_are_those_of_the_environment_under_the_wrappers():
     sweep = spec.from_words(
         {**WORDS, "tuned": True, "configs": 1, "space": {}, "wrappers": ["SignReward"]}, "test"
     )
-    (row,) = spec.configs(sweep, jaxac.make_env(sweep.env, sweep.wrappers).params)
+    (row,) = spec.configs(sweep, [jaxac.make_env(sweep.env, sweep.wrappers).params])
     assert row.hp.num_steps == jaxac.registry.tuned("ppo", "CartPole-v1")["num_steps"]
 
 

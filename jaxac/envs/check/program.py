@@ -62,7 +62,7 @@ def lapack_together(t: Traces) -> Iterator[Finding]:
 
     def text():
         actions = jax.ShapeDtypeStruct((2, *action.shape), action.dtype)
-        return jax.jit(rollout).lower(key, params, actions).compile().as_text()
+        return jax.jit(rollout).lower(key, params, actions).compile().as_text() or ""
 
     found = attempt(text)
     pairs = [] if isinstance(found, Failure) else hlo.lapack_together(found)

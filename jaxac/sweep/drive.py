@@ -1,0 +1,65 @@
+"""The loop of a sweep: ask the scheduler, hand batches to the engine, take note of results."""
+
+import dataclasses
+
+from jaxac.store.rundir import RunDirectory
+from jaxac.sweep.batches import Batch
+from jaxac.sweep.engines.role import Engine
+from jaxac.sweep.facts import Facts
+from jaxac.sweep.plan import Plan
+from jaxac.sweep.progress import Reporter
+from jaxac.sweep.schedulers.role import Leg
+
+
+def drive(plan: Plan, directory: RunDirectory, engine: Engine, progress: Reporter) -> None:
+    """Train until the scheduler asks for nothing more; goes on from what is acknowledged."""
+    facts = acknowledged(plan, directory)
+    progress.resumed(facts)
+    widest = max(group.width for group in plan.groups)
+    try:
+        while True:
+            decide(facts, directory, engine.slots * widest)
+            if not facts.open:
+                break
+            told = engine.next([facts.open[k] for k in sorted(facts.open)])
+            facts.add(told.batch, told.chunk, told.scores)
+            progress.advanced(facts, told)
+    finally:
+        engine.close()
+    directory.ledger.stop()
+
+
+def decide(facts: Facts, directory: RunDirectory, capacity: int) -> None:
+    """Ask the scheduler until it wants no more for now; record each decision before it runs."""
+    scheduler = facts.plan.sweep.chosen_scheduler
+    while True:
+        facts.idle = max(0, capacity - sum(batch.width for batch in facts.open.values()))
+        legs = scheduler.next(facts)
+        if not legs:
+            return
+        for leg in legs:
+            batches = facts.split(leg)
+            directory.ledger.add_leg(
+                dataclasses.asdict(leg), {b.id: b.to_json() for b in batches}, leg.sources
+            )
+            facts.decided(leg, batches)
+            for number in facts.spent():
+                directory.drop_checkpoint(number)
+
+
+def acknowledged(plan: Plan, directory: RunDirectory) -> Facts:
+    """What a run directory knows."""
+    facts, scores = Facts(plan), directory.scores()
+    batches = [Batch.from_json(x) for x in directory.ledger.batches().values()]
+    for number, leg in enumerate(directory.ledger.legs()):
+        facts.decided(_leg(leg), [batch for batch in batches if batch.leg == number])
+    for batch in batches:
+        for chunk, values in sorted(scores.get(batch.id, {}).items()):
+            facts.add(batch, chunk, values)
+    return facts
+
+
+def _leg(data: dict) -> Leg:
+    """What was recorded of a leg; JSON has made its numbers of runs into text."""
+    numbered = {k: {int(run): x for run, x in data[k].items()} for k in ("sources", "changes")}
+    return Leg(tuple(data["runs"]), data["share"], **numbered)

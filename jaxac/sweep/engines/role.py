@@ -1,0 +1,48 @@
+"""What an engine is: where lane batches run."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from jaxac.sweep.batches import Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class Advanced:
+    """A chunk of a batch was acknowledged."""
+
+    batch: Batch
+    chunk: int
+    metrics: Mapping[str, np.ndarray]  # [runs]: at least `finite` and `eval_return`
+
+    @property
+    def ended(self) -> bool:
+        """Whether the batch is at its end."""
+        return self.chunk + 1 == self.batch.until
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Evaluation returns [runs], NaN where a run has diverged."""
+        return np.where(self.metrics["finite"] > 0, self.metrics["eval_return"], np.nan)
+
+
+class Engine(Protocol):
+    """Advances batches, each chunk durable before it tells of it."""
+
+    @property
+    def slots(self) -> int:
+        """Batches that run at a time."""
+        ...
+
+    def next(self, batches: Sequence[Batch]) -> Advanced:
+        """Wait for the next chunk of any of these batches, which are all that are not at their end.
+
+        They are begun in order. Whatever is raised, all that was acknowledged stays.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop what is under way; what is not acknowledged is lost."""
+        ...

@@ -1,0 +1,136 @@
+"""What is known of a sweep under way: all that a scheduler decides from."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from jaxac.report import stats
+from jaxac.sweep import spec
+from jaxac.sweep.batches import Batch, chunks_of, split
+from jaxac.sweep.plan import Plan
+from jaxac.sweep.schedulers.role import Leg
+from jaxac.sweep.space import Axis
+
+
+@dataclasses.dataclass
+class Facts:
+    """Acknowledged results alone, so that a sweep that resumes decides as it would have."""
+
+    plan: Plan
+    legs: list[Leg] = dataclasses.field(default_factory=list)
+    batches: dict[int, Batch] = dataclasses.field(default_factory=dict)
+    open: dict[int, Batch] = dataclasses.field(default_factory=dict)
+    """Batches that are not at their end."""
+    scores: dict[int, dict[int, float]] = dataclasses.field(default_factory=dict)
+    """Evaluation returns by run and chunk; NaN where the run has diverged."""
+    idle: int = 0  # lanes that nothing is planned for
+
+    def decided(self, leg: Leg, batches: Sequence[Batch]) -> None:
+        """Take a decision into account, and the batches that follow from it."""
+        self.legs.append(leg)
+        for batch in batches:
+            self.batches[batch.id] = self.open[batch.id] = batch
+
+    def add(self, batch: Batch, chunk: int, scores: Iterable[float]) -> None:
+        """Take a chunk of a batch into account: the score of each run."""
+        for run, score in zip(batch.runs, scores, strict=True):
+            self.scores.setdefault(run, {})[chunk] = float(score)
+        if chunk + 1 == batch.until:
+            self.open.pop(batch.id, None)
+
+    def split(self, leg: Leg) -> list[Batch]:
+        """The batches of a decision that is yet to be taken into account."""
+        begun = {run: len(curve) for run, curve in self.scores.items()}
+        return split(self.plan, leg, len(self.legs), begun, len(self.batches))
+
+    def curve(self, run: int) -> list[float]:
+        """The evaluation returns of a run, chunk by chunk."""
+        return [score for _, score in sorted(self.scores.get(run, {}).items())]
+
+    @property
+    def busy(self) -> set[int]:
+        """Runs that are on their way to the end of a leg."""
+        return {run for batch in self.open.values() for run in batch.runs}
+
+    def spent(self) -> list[int]:
+        """Batches whose checkpoints serve nothing: all their runs are further, nobody waits."""
+        reached = {
+            run: number
+            for number, batch in self.batches.items()
+            if number not in self.open
+            for run in batch.runs
+        }
+        waiting = {
+            self._left_by(source, batch.leg)
+            for batch in self.open.values()
+            if batch.first
+            for source in batch.sources
+        }
+        return [
+            number
+            for number, batch in self.batches.items()
+            if number not in waiting and all(reached.get(run, -1) > number for run in batch.runs)
+        ]
+
+    def _left_by(self, run: int, leg: int) -> int:
+        """The last batch of a run before a leg."""
+        return max(k for k, batch in self.batches.items() if batch.leg < leg and run in batch.runs)
+
+    def configs_of(self, runs: Iterable[int]) -> list[int]:
+        """The configurations of runs, in order."""
+        seeds = len(self.plan.sweep.seed_list)
+        return sorted({run // seeds for run in runs})
+
+    def runs_of(self, configs: Iterable[int]) -> tuple[int, ...]:
+        """All runs of configurations, seeds fastest."""
+        seeds = len(self.plan.sweep.seed_list)
+        return tuple(config * seeds + j for config in configs for j in range(seeds))
+
+    @property
+    def arenas(self) -> list[list[int]]:
+        """Configurations that compete: those on one environment."""
+        by_env: dict[str, list[int]] = {}
+        for number, config in enumerate(self.plan.configs):
+            by_env.setdefault(self.plan.tasks[config.task].names[1], []).append(number)
+        return list(by_env.values())
+
+    def axes(self, run: int) -> dict[str, Axis]:
+        """The axes of the space that a run is drawn from."""
+        config = self.plan.configs[self.plan.run(run).config]
+        return spec.axes(self.plan.sweep, config.task)
+
+    def swept(self, run: int) -> dict:
+        """The swept values that a run began with."""
+        return self.plan.configs[self.plan.run(run).config].swept
+
+    def legs_of(self, configs: Iterable[int]) -> list[Leg]:
+        """The legs that any of these configurations ran in."""
+        runs = set(self.runs_of(configs))
+        return [leg for leg in self.legs if runs & set(leg.runs)]
+
+    def score(self, config: int, share: float = 1.0) -> float:
+        """Interquartile mean over seeds of the returns at a share of the training, or before it.
+
+        A configuration with a run that diverged scores minus infinity.
+        """
+        values = []
+        for run in self.runs_of([config]):
+            until = chunks_of(self.plan.group_of[run], share)
+            curve = self.curve(run)[:until]
+            values.append(curve[-1] if curve else np.nan)
+        return float(stats.iqm(np.asarray(values))) if np.isfinite(values).all() else -np.inf
+
+    def ranked(self, configs: Iterable[int], share: float = 1.0) -> list[int]:
+        """Best first; ties in order of number."""
+        return sorted(configs, key=lambda config: (-self.score(config, share), config))
+
+    def values(self) -> dict[int, dict[str, float]]:
+        """The hyper-parameters that legs have set so far, by run."""
+        now: dict[int, dict[str, float]] = {}
+        for leg in self.legs:
+            before = dict(now)
+            for run in leg.runs:
+                taken = before.get(leg.sources.get(run, run), {})
+                now[run] = {**taken, **leg.changes.get(run, {})}
+        return now
