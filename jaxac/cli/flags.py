@@ -59,5 +59,17 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", metavar="DIR", help="the run directory (default: a new one)")
     command.add_argument("--quiet", action="store_true", help="no progress")
     command.add_argument("--json", action="store_true", help="end with one line of JSON")
+    add_workers_option(command)
     command.add_argument("--lanes", type=int, metavar="N", help="widest lane batch")
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+
+
+def add_workers_option(command: argparse.ArgumentParser) -> None:
+    """The option of every command that trains or goes on."""
+    command.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="train in N processes, one to a core (default: in this one)",
+    )

@@ -29,7 +29,7 @@ def run(sweep: Sweep, options: argparse.Namespace, show: Callable[[Results], Non
     if options.dry_run:
         print(plan(make_plan(sweep)))
         return 0
-    results = running.run(sweep, options.out, reporter(options))
+    results = running.run(sweep, options.out, reporter(options), options.workers)
     show(results)
     finish(results, options)
     return 0

@@ -28,6 +28,7 @@ def add(commands) -> None:
     command.add_argument("dir", metavar="DIR")
     command.add_argument("--quiet", action="store_true", help="no progress")
     command.add_argument("--json", action="store_true", help="end with one line of JSON")
+    flag_words.add_workers_option(command)
     command.set_defaults(run=resume)
 
 
@@ -52,7 +53,7 @@ def resume(options: argparse.Namespace, flags: list[str]) -> int:
     from jaxac.sweep import run
 
     flag_words.none_left(flags)
-    results = run.resume(options.dir, shown.reporter(options))
+    results = run.resume(options.dir, shown.reporter(options), options.workers)
     shown.ranking(results)
     shown.finish(results, options)
     return 0

@@ -7,18 +7,17 @@ from typing import Any
 
 import jax
 
-from jaxac import config
 from jaxac.envs.contract import Env
 from jaxac.envs.sampling import random_action
 from jaxac.errors import StoreError
 from jaxac.report.results import Results
-from jaxac.store import checkpoints, rundir
+from jaxac.store import checkpoints
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import lanes
 from jaxac.sweep import plan as planning
 from jaxac.sweep.batches import Batch
-from jaxac.sweep.spec import from_words
+from jaxac.sweep.run import held_plan
 
 Act = Callable[[Any, Any, Any], tuple[Any, Any]]
 """`act(key, carry, obs) -> action, carry` for obs [N, ...]; carry is None as episodes begin."""
@@ -49,7 +48,7 @@ def load_policy(
     directory = RunDirectory.open(results.path)
     try:
         found = _chosen(results, directory.ledger.runs(), run, config)
-        plan = _plan(directory)
+        plan = held_plan(directory)
         batch, states, step = _restored(directory, plan, found.run)
     finally:
         directory.close()
@@ -111,11 +110,6 @@ def _final_returns(results: Results) -> dict[tuple[int, int], float]:
     last = results.wide.drop_duplicates(["config", "seed"], keep="last")
     columns = (last["config"], last["seed"], last["eval_return"])
     return {(int(c), int(s)): float(x) for c, s, x in zip(*columns, strict=True)}
-
-
-def _plan(directory: RunDirectory) -> planning.Plan:
-    words = config.numbers(directory.manifest["sweep"])
-    return planning.make_plan(from_words(words, f"{directory.path}/{rundir.MANIFEST}"))
 
 
 def _restored(directory: RunDirectory, plan: planning.Plan, run: int) -> tuple[Batch, Any, int]:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from jaxac.store.rundir import RunDirectory
+from jaxac.sweep import interrupt
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Engine
 from jaxac.sweep.facts import Facts
@@ -12,21 +13,38 @@ from jaxac.sweep.schedulers.role import Leg
 
 
 def drive(plan: Plan, directory: RunDirectory, engine: Engine, progress: Reporter) -> None:
-    """Train until the scheduler asks for nothing more; goes on from what is acknowledged."""
+    """Train until the scheduler asks for nothing more; goes on from what is acknowledged.
+
+    Raises `KeyboardInterrupt` after Ctrl-C: once the chunks that are under way are acknowledged, or
+    at once if it is pressed again.
+    """
     facts = acknowledged(plan, directory)
     progress.resumed(facts)
     widest = max(group.width for group in plan.groups)
+
+    def told():
+        progress.noted("finishing the chunk that is under way; Ctrl-C again stops at once")
+
     try:
-        while True:
-            decide(facts, directory, engine.slots * widest)
-            if not facts.open:
-                break
-            told = engine.next([facts.open[k] for k in sorted(facts.open)])
-            facts.add(told.batch, told.chunk, told.scores)
-            progress.advanced(facts, told)
+        with interrupt.gentle(told) as interrupted:
+            while not interrupted():
+                decide(facts, directory, engine.slots * widest)
+                if not facts.open:
+                    directory.ledger.stop()
+                    return
+                advance(facts, engine, progress)
+            while engine.drain():
+                advance(facts, engine, progress)
+            raise KeyboardInterrupt
     finally:
         engine.close()
-    directory.ledger.stop()
+
+
+def advance(facts: Facts, engine: Engine, progress: Reporter) -> None:
+    """Wait for a chunk, and take note of it."""
+    told = engine.next([facts.open[k] for k in sorted(facts.open)])
+    facts.add(told.batch, told.chunk, told.scores)
+    progress.advanced(facts, told)
 
 
 def decide(facts: Facts, directory: RunDirectory, capacity: int) -> None:

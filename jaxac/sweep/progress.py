@@ -82,14 +82,13 @@ class Tally:
         self.plan = plan
         self.steps: dict[int, int] = {}  # of each run
         self.fresh_steps = 0  # trained by this process
-        self.training_since = 0.0
-        self.training_seconds = 0.0
+        self.since: float | None = None  # when training began
         self.scores: dict[int, float] = {}
         self.decided = 0  # env steps that the scheduler has asked for so far
 
     def training(self) -> None:
-        """Training time counts from here; compilation does not."""
-        self.training_since = time.monotonic()
+        """The first time, training time counts from here."""
+        self.since = self.since or time.monotonic()
 
     def resumed(self, facts: Facts) -> None:
         """Take into account what is on disk."""
@@ -99,9 +98,6 @@ class Tally:
 
     def advanced(self, facts: Facts, told: Advanced) -> None:
         """Take into account a chunk that was trained now."""
-        now = time.monotonic()
-        self.training_seconds += now - self.training_since
-        self.training_since = now
         before = self.total
         for run in told.batch.runs:
             self._take(facts, run)
@@ -127,8 +123,9 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Env steps per second of training, compilation left out."""
-        return self.fresh_steps / self.training_seconds if self.training_seconds else 0.0
+        """Env steps per second since training began."""
+        took = time.monotonic() - self.since if self.since else 0.0
+        return self.fresh_steps / took if took else 0.0
 
     @property
     def runs_done(self) -> int:

@@ -21,6 +21,7 @@ from jaxac.sweep.batches import Batch
 from jaxac.sweep.drive import drive
 from jaxac.sweep.engines.executor import last_home
 from jaxac.sweep.engines.inline import Inline
+from jaxac.sweep.engines.workers import Workers
 from jaxac.sweep.plan import Plan, make_plan
 from jaxac.sweep.spec import Sweep, from_words, names
 
@@ -28,12 +29,16 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "gymnax", "numpy")
 
 
 def run(
-    sweep: Sweep, out: str | Path | None = None, progress: display.Reporter | None = None
+    sweep: Sweep,
+    out: str | Path | None = None,
+    progress: display.Reporter | None = None,
+    workers: int = 0,
 ) -> Results:
     """Run a sweep to its end and return its results.
 
     `out` is the run directory, `runs/<name>-<time>` by default. If it holds this very sweep
-    already, the sweep goes on where it stopped. Raises a `JaxacError` for anything wrong with the
+    already, the sweep goes on where it stopped. `workers` are processes, each on a core of its own;
+    with 0 it runs in this process. Raises a `JaxacError` for anything wrong with the
     sweep, or if `out` holds something else.
     """
     plan = make_plan(sweep)
@@ -47,36 +52,48 @@ def run(
                 f"{path} holds another sweep ({what}, {held.get('hash')}); choose another --out, "
                 "or delete it"
             )
-        return resume(path, progress)
+        return resume(path, progress, workers)
     runs = map(plan.run, range(plan.num_runs))
     rows = [RunRow(r.id, r.config, r.seed, "pending", None) for r in runs]
     directory = RunDirectory.create(path, manifest(plan), rows)
-    return _finish(plan, directory, progress)
+    return _finish(plan, directory, progress, workers)
 
 
-def resume(path: str | Path, progress: display.Reporter | None = None) -> Results:
+def resume(path: str | Path, progress: display.Reporter | None = None, workers: int = 0) -> Results:
     """Go on with the sweep in a run directory; returns at once if it is complete.
 
     Raises `StoreError` if the directory is none, is in use, or was begun by other versions.
     """
     directory = RunDirectory.open(Path(path), writing=True)
     try:
-        held = directory.manifest
-        plan = make_plan(from_words(config.numbers(held["sweep"]), f"{path}/{rundir.MANIFEST}"))
-        _check_same_plan(held, manifest(plan), directory.path)
+        plan = held_plan(directory)
+        _check_same_plan(directory.manifest, manifest(plan), directory.path)
     except BaseException:
         directory.close()
         raise
-    return _finish(plan, directory, progress)
+    return _finish(plan, directory, progress, workers)
 
 
-def _finish(plan: Plan, directory: RunDirectory, progress: display.Reporter | None) -> Results:
+def held_plan(directory: RunDirectory) -> Plan:
+    """The plan of the sweep that a run directory holds."""
+    words = config.numbers(directory.manifest["sweep"])
+    return make_plan(from_words(words, f"{directory.path}/{rundir.MANIFEST}"))
+
+
+def _finish(
+    plan: Plan, directory: RunDirectory, progress: display.Reporter | None, workers: int
+) -> Results:
     progress = progress or display.default()
     try:
         mend(plan, directory, progress)
         progress.planned(plan, str(directory.path))
         try:
-            drive(plan, directory, Inline(plan, directory, progress), progress)
+            engine = (
+                Workers(plan, directory, progress, workers)
+                if workers
+                else Inline(plan, directory, progress)
+            )
+            drive(plan, directory, engine, progress)
         finally:
             progress.ended()
     except KeyboardInterrupt as error:

@@ -4,6 +4,9 @@ A run is a random walk of `params` with step size `learning_rate`; `surge` added
 `surge_at` makes a run diverge.
 """
 
+import dataclasses
+import os
+import sys
 from typing import Any
 
 import jax
@@ -69,3 +72,14 @@ class Push:
 
     def __call__(self, log_ratio, advantage):
         return log_ratio * advantage
+
+
+def make_dying(env):
+    """An algorithm that takes the process down wherever it is a worker."""
+    if "jaxac.sweep.engines.worker" in sys.argv[0] or sys.argv[0].endswith("engines/worker.py"):
+        print("out of luck", file=sys.stderr, flush=True)
+        os._exit(7)
+    return make(env)
+
+
+DYING = dataclasses.replace(RECORD, key="dying", make="tests.sweep.tiny:make_dying")

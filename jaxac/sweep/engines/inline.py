@@ -31,5 +31,9 @@ class Inline:
             self._chunks = self._executor.run(self._batch)
         return next(self._chunks)
 
+    def drain(self) -> bool:
+        """Nothing is under way between two calls."""
+        return False
+
     def close(self) -> None:
         """Nothing runs between two calls."""

@@ -43,6 +43,10 @@ class Engine(Protocol):
         """
         ...
 
+    def drain(self) -> bool:
+        """Begin no chunk any more; whether one is under way, which `next` would wait for."""
+        ...
+
     def close(self) -> None:
         """Stop what is under way; what is not acknowledged is lost."""
         ...

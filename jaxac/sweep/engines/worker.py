@@ -1,0 +1,60 @@
+"""A worker: a process on one core that runs the batches it is told, for the `Workers` engine.
+
+    python -m jaxac.sweep.engines.worker DIR CORE
+
+Reads one batch a line, as JSON, and answers with one JSON object a line: `compiling`, `training`,
+`advanced`, `failed`. It writes shards, checkpoints and the ledger itself. SIGTERM ends it after
+the chunk that it is at.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any, TextIO
+
+from jaxac.errors import JaxacError
+
+
+def main(where: str, core: int) -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep's own process decides what it means
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what others print must not come between
+    os.sched_setaffinity(0, {core})  # before jax makes its threads
+    try:
+        _serve(where, answers)
+    except JaxacError as error:
+        _tell(answers, failed=str(error))
+
+
+def _serve(where: str, answers: TextIO) -> None:
+    from jaxac.store.rundir import RunDirectory
+    from jaxac.sweep.batches import Batch
+    from jaxac.sweep.engines.executor import Executor
+    from jaxac.sweep.run import held_plan
+
+    directory = RunDirectory.open(Path(where), writing=True, locked=False)
+    executor, stopping = Executor(held_plan(directory), directory), threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    for line in sys.stdin:
+        batch = Batch.from_json(json.loads(line))
+        if not executor.compiled(batch):
+            _tell(answers, compiling=batch.id)
+            executor.program(batch)
+        _tell(answers, training=batch.id)
+        for told in executor.run(batch):
+            metrics = {k: told.metrics[k].tolist() for k in ("finite", "eval_return")}
+            _tell(answers, advanced=batch.id, chunk=told.chunk, metrics=metrics)
+            if stopping.is_set():
+                return
+
+
+def _tell(answers: TextIO, **what: Any) -> None:
+    answers.write(json.dumps(what) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
