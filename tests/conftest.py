@@ -1,7 +1,8 @@
 """Settings of the whole test suite.
 
 Tests compile far more than they run, so XLA's code generator is told not to optimise: the suite
-takes about half the time. Benchmarks and the quickstart run as users run them.
+takes about half the time. Benchmarks and the quickstart run as users run them. Nor does the suite
+read or fill the user's cache of compiled programs.
 """
 
 import os
@@ -9,3 +10,4 @@ import os
 os.environ["XLA_FLAGS"] = " ".join(
     [os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0"]
 ).strip()
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"

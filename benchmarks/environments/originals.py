@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+CONTACTS = {"Humanoid-v5": 16, "HumanoidStandup-v5": 16}
+"""As many as our own tasks keep; MJX alone would work out every pair of geoms."""
 ALONE = ("2048", "minatar-breakout", "minatar-space_invaders")
 """Games of pgx for one; those for several have no counterpart with an opponent in pgx."""
 
@@ -287,11 +289,15 @@ def _mjx(name: str) -> Original:
     from mujoco import mjx
 
     task: Any = gymnasium.make(name).unwrapped
-    options = task.model.opt
+    spec = mujoco.MjSpec.from_file(task.fullpath)
+    if name in CONTACTS:
+        spec.add_numeric(name="max_contact_points", size=1, data=[CONTACTS[name]])
+    compiled = spec.compile()
+    options = compiled.opt
     options.solver = mujoco.mjtSolver.mjSOL_NEWTON
     options.jacobian = mujoco.mjtJacobian.mjJAC_SPARSE
     options.ls_iterations = 4
-    model, blank = mjx.put_model(task.model), mjx.make_data(task.model)
+    model, blank = mjx.put_model(compiled), mjx.make_data(compiled)
 
     def first(key):
         qpos = jnp.asarray(task.init_qpos) + 0.01 * jax.random.normal(key, task.init_qpos.shape)

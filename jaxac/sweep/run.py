@@ -16,6 +16,7 @@ from jaxac.report.results import Results, load
 from jaxac.store import rundir
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
+from jaxac.sweep import cache
 from jaxac.sweep import progress as display
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.drive import drive
@@ -84,6 +85,7 @@ def _finish(
     plan: Plan, directory: RunDirectory, progress: display.Reporter | None, workers: int
 ) -> Results:
     progress = progress or display.default()
+    cache.enable()
     try:
         mend(plan, directory, progress)
         progress.planned(plan, str(directory.path))

@@ -32,10 +32,12 @@ def main(where: str, core: int) -> None:
 
 def _serve(where: str, answers: TextIO) -> None:
     from jaxac.store.rundir import RunDirectory
+    from jaxac.sweep import cache
     from jaxac.sweep.batches import Batch
     from jaxac.sweep.engines.executor import Executor
     from jaxac.sweep.run import held_plan
 
+    cache.enable()
     directory = RunDirectory.open(Path(where), writing=True, locked=False)
     executor, stopping = Executor(held_plan(directory), directory), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
