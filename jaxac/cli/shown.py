@@ -18,7 +18,7 @@ from jaxac.envs.wrap import wrappers_of
 from jaxac.envs.wrappers import words as wrapper_words
 from jaxac.report import stats, tables
 from jaxac.report.results import Results
-from jaxac.sweep import progress
+from jaxac.sweep import again, progress
 from jaxac.sweep import run as running
 from jaxac.sweep.plan import Plan, make_plan
 from jaxac.sweep.spec import Sweep
@@ -52,6 +52,16 @@ def ranking(results: Results) -> None:
     print("\nAnd now:")
     for command in commands if table["seeds"].iloc[0] else commands[1:]:
         print(f"  {command}")
+
+
+def reported(results: Results, options: argparse.Namespace) -> None:
+    """The best configuration of each task again, on fresh seeds; only these are shown."""
+    ranking(results)
+    found = again.report(results, options.then_report, reporter(options), options.workers)
+    print(f"\nreported on {options.then_report} fresh seeds, which chose nothing:")
+    for one in found:
+        algorithm, env = one.manifest["tasks"][0]
+        print(f"\n{algorithm} on {env}, {one.path}\n{tables.render(one.table(), 'md')}")
 
 
 def seeds(results: Results) -> None:

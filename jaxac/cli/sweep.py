@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 
 from jaxac.cli import flags as flag_words
+from jaxac.errors import SweepError
 
 
 def add(commands) -> None:
@@ -19,6 +20,12 @@ def add(commands) -> None:
         command.add_argument(
             f"--{word}", type=int, metavar="N", help=f"in place of the file's {word}"
         )
+    command.add_argument(
+        "--then-report",
+        type=int,
+        metavar="N",
+        help="train the best configuration again on N fresh seeds, and report those",
+    )
     flag_words.add_run_options(command)
     command.set_defaults(run=sweep)
 
@@ -44,7 +51,11 @@ def sweep(options: argparse.Namespace, flags: list[str]) -> int:
         if getattr(options, word) is not None
     }
     read = dataclasses.replace(spec.from_toml(options.file), **words)
-    return shown.run(read, options, shown.ranking)
+    if options.then_report is None:
+        return shown.run(read, options, shown.ranking)
+    if options.then_report < 1:
+        raise SweepError(f"--then-report: {options.then_report} is not a number of seeds")
+    return shown.run(read, options, lambda results: shown.reported(results, options))
 
 
 def resume(options: argparse.Namespace, flags: list[str]) -> int:
