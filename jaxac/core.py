@@ -177,7 +177,9 @@ def algorithm(
     Every number in `hp` is stored as a strong float, and every one in `env_params` as a strong
     array, so a second chunk never recompiles. A chunk's metrics are means over its updates; a
     `Mean` with no event is NaN there. The metric `finite` is 1 while every loss and norm of the
-    chunk was a finite number, else 0: a lane with 0 has diverged.
+    chunk was a finite number, else 0: a lane with 0 has diverged. `first_bad` then says where: at
+    update u the metric number m in alphabetical order, as u * (number of metrics) + m; else it is
+    -1.
     """
 
     def start(key, hp, params=None):
@@ -186,14 +188,26 @@ def algorithm(
 
     def chunk(state):
         state, metrics = jax.lax.scan(lambda s, _: update(s), state, length=state.hp.num_updates)
-        finite = jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(metrics)]).all()
+        bad = jnp.stack([_bad(metrics[name]) for name in sorted(metrics)], axis=1).ravel()
+        finite = ~bad.any()
+        first_bad = jnp.where(finite, -1, jnp.argmax(bad)).astype(jnp.float32)
         means = {k: _reduce(v) for k, v in metrics.items()}
-        return state, {**means, "finite": finite.astype(jnp.float32)}
+        return state, {
+            **means,
+            "finite": finite.astype(jnp.float32),
+            "first_bad": first_bad,
+        }
 
     def env_steps(hp):
         return hp.num_updates * steps_per_update(hp)
 
     return Algorithm(start, chunk, evaluate, act, env_steps)
+
+
+def _bad(metric):
+    """At which updates [U] a metric was no finite number."""
+    leaves = [~jnp.isfinite(x) for x in jax.tree.leaves(metric)]
+    return jnp.stack([x.reshape(x.shape[0], -1).any(1) for x in leaves]).any(0)
 
 
 def _reduce(metric):

@@ -143,7 +143,7 @@ def _trained(options: argparse.Namespace):
     steps = f"{policy.step:,} of {policy.total_steps:,} environment steps"
     print(f"run {run.run} of {options.dir} ({where}) after {steps}")
     if run.diverged_step is not None:
-        print(f"  it diverged by step {run.diverged_step:,}")
+        print(f"  it diverged at step {run.diverged_step:,}, {run.diverged_metric} first")
     if policy.step < policy.total_steps:
         print(f"  `jaxac resume {options.dir}` goes on with the training")
     return policy.env, policy.act, policy.params, f"run-{run.run}"

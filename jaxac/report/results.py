@@ -76,6 +76,16 @@ class Results:
         )
         return pd.Series([r.status for r in self._runs], index=index, name="status", dtype=object)
 
+    @property
+    def diverged(self) -> pd.DataFrame:
+        """Who diverged: config, seed, the env step, and the first metric that went wrong."""
+        rows = [
+            (r.config, r.seed, r.diverged_step, r.diverged_metric)
+            for r in self._runs
+            if r.diverged_step is not None
+        ]
+        return pd.DataFrame(rows, columns=["config", "seed", "step", "metric"])
+
     def table(self, metric: str = "eval_return") -> pd.DataFrame:
         """Configurations ranked by the interquartile mean of a metric at the end of training.
 

@@ -16,7 +16,7 @@ _TABLES = """
 create table meta (key text primary key, value text not null) strict;
 create table runs (
     run integer primary key, config integer not null, seed integer not null,
-    status text not null, diverged_step integer
+    status text not null, diverged_step integer, diverged_metric text
 ) strict;
 create table legs (leg integer primary key, detail text not null) strict;
 create table batches (
@@ -33,6 +33,8 @@ create table checkpoints (
 create table events (what text not null, detail text not null) strict;
 create table timings (what text not null, seconds real not null) strict;
 """
+
+_SOUND = "diverged_step = null, diverged_metric = null"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class RunRow:
     config: int
     seed: int
     status: str
-    diverged_step: int | None
+    diverged_step: int | None = None  # env steps
+    diverged_metric: str | None = None  # the first that was no finite number
 
 
 class Ledger:
@@ -93,8 +96,8 @@ class Ledger:
                 db.execute(statement)
             db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
             db.execute("insert into meta values ('manifest_sha256', ?)", (manifest_sha256,))
-            rows = [(r.run, r.config, r.seed, r.status, r.diverged_step) for r in runs]
-            db.executemany("insert into runs values (?, ?, ?, ?, ?)", rows)
+            rows = [(r.run, r.config, r.seed, r.status) for r in runs]
+            db.executemany("insert into runs values (?, ?, ?, ?, null, null)", rows)
         return ledger
 
     @classmethod
@@ -147,7 +150,7 @@ class Ledger:
             rows = [(number, leg, json.dumps(x)) for number, x in batches.items()]
             db.executemany("insert into batches values (?, ?, ?)", rows)
             db.executemany(
-                "update runs set status = 'running', diverged_step = null where run = ?",
+                f"update runs set status = 'running', {_SOUND} where run = ?",
                 [(run,) for run in replaced],
             )
 
@@ -165,11 +168,12 @@ class Ledger:
         chunk: Chunk,
         checkpoint: Checkpoint,
         statuses: Mapping[int, str],
-        diverged: Mapping[int, int],
+        diverged: Mapping[int, tuple[int, str]],
     ) -> None:
         """Record a chunk whose files are on disk, and where its runs stand.
 
-        `diverged` maps runs that went non-finite to the step where it was seen; they keep it.
+        `diverged` maps runs that went non-finite to the step and the metric where it was seen
+        first; they keep them.
         """
         with self._transaction() as db:
             db.execute(
@@ -192,9 +196,9 @@ class Ledger:
                 [(status, run) for run, status in statuses.items()],
             )
             db.executemany(
-                "update runs set status = 'diverged', diverged_step = ? "
+                "update runs set status = 'diverged', diverged_step = ?, diverged_metric = ? "
                 "where run = ? and diverged_step is null",
-                [(step, run) for run, step in diverged.items()],
+                [(step, metric, run) for run, (step, metric) in diverged.items()],
             )
 
     def restart(self, batch: int, runs: Iterable[int], why: str) -> None:
@@ -207,7 +211,7 @@ class Ledger:
             db.execute("delete from chunks where batch = ?", (batch,))
             db.execute("delete from checkpoints where batch = ?", (batch,))
             db.executemany(
-                "update runs set status = 'pending', diverged_step = null where run = ?",
+                f"update runs set status = 'pending', {_SOUND} where run = ?",
                 [(run,) for run in runs],
             )
 

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxac.core import is_frozen, replace
+from jaxac.core import replace
 from jaxac.sweep import plan as planning
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.plan import Group, Plan
+
+Bad = tuple[int, str]
+"""The update of a chunk, counted from 1, whose metric was the first that was no number."""
 
 
 @dataclasses.dataclass
@@ -26,6 +30,20 @@ class Program:
     advance: Any
     compile_seconds: float
     traces: int
+    names: tuple[str, ...]  # of an update's metrics, in alphabetical order
+
+    def diverged(self, metrics: dict[str, np.ndarray], num_updates: int) -> dict[int, Bad]:
+        """Which lanes have diverged in a chunk of `num_updates` updates, and where first."""
+        found = {}
+        for lane, (first, score) in enumerate(
+            zip(metrics["first_bad"], metrics["eval_return"], strict=True)
+        ):
+            if first >= 0:
+                update, metric = divmod(int(first), len(self.names))
+                found[lane] = update + 1, self.names[metric]
+            elif not np.isfinite(score):
+                found[lane] = num_updates, "eval_return"
+        return found
 
 
 def compile_program(plan: Plan, group: Group, width: int) -> Program:
@@ -33,8 +51,8 @@ def compile_program(plan: Plan, group: Group, width: int) -> Program:
     algorithm, traces = plan.tasks[group.task].algorithm, []
 
     def advance(state):
-        traces.append(group.id)
         state, metrics = algorithm.chunk(state)
+        traces.append(tuple(sorted(metrics.keys() - {"finite", "first_bad"})))
         return state, {**metrics, **algorithm.evaluate(state)}
 
     begin = time.perf_counter()
@@ -43,7 +61,8 @@ def compile_program(plan: Plan, group: Group, width: int) -> Program:
     states = lowered.out_info
     compiled_start = lowered.compile()
     compiled_advance = jax.jit(jax.vmap(advance), donate_argnums=0).lower(states).compile()
-    return Program(compiled_start, compiled_advance, time.perf_counter() - begin, len(traces))
+    took = time.perf_counter() - begin
+    return Program(compiled_start, compiled_advance, took, len(traces), traces[-1])
 
 
 def starter(plan: Plan, group: Group) -> Any:
@@ -77,19 +96,19 @@ def with_changes(states: Any, changes: tuple[Mapping[str, float], ...]) -> Any:
     width = jax.tree.leaves(hp)[0].shape[0]
     for lane in range(width):
         for path, value in changes[min(lane, len(changes) - 1)].items():
-            hp = _set(hp, path.split("."), lane, value)
+            hp = with_value(hp, path, lane, value)
     return replace(states, hp=hp)
 
 
-def _set(hp: Any, parts: list[str], lane: int, value: float) -> Any:
-    name, *rest = parts
+def with_value(hp: Any, path: str, lane: int, value: float) -> Any:
+    """Stacked hyper-parameters with one lane's value set, by dotted name."""
+    name, dot, rest = path.partition(".")
     current = getattr(hp, name)
-    if rest:
-        return replace(hp, **{name: _set(current, rest, lane, value)})
-    assert not is_frozen(current)
+    if dot:
+        return replace(hp, **{name: with_value(current, rest, lane, value)})
     column = np.array(current)
     column[lane] = value
-    return replace(hp, **{name: column})
+    return replace(hp, **{name: jnp.asarray(column)})
 
 
 def to_host(metrics: dict[str, jax.Array], width: int) -> dict[str, np.ndarray]:

@@ -55,7 +55,7 @@ def run(
             )
         return resume(path, progress, workers)
     runs = map(plan.run, range(plan.num_runs))
-    rows = [RunRow(r.id, r.config, r.seed, "pending", None) for r in runs]
+    rows = [RunRow(r.id, r.config, r.seed, "pending") for r in runs]
     directory = RunDirectory.create(path, manifest(plan), rows)
     return _finish(plan, directory, progress, workers)
 

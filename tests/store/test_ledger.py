@@ -5,7 +5,7 @@ import pytest
 from jaxac.errors import StoreError
 from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
 
-RUNS = [RunRow(0, 0, 0, "pending", None), RunRow(1, 0, 1, "pending", None)]
+RUNS = [RunRow(0, 0, 0, "pending"), RunRow(1, 0, 1, "pending")]
 RUNNING, DONE = ({0: x, 1: x} for x in ("running", "done"))
 
 
@@ -22,7 +22,7 @@ def chunk(n):
 
 def test_what_was_acknowledged_is_there_for_the_next_process(ledger, tmp_path):
     ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {})
-    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), DONE, {1: 200})
+    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), DONE, {1: (200, "loss")})
     other = Ledger.open(tmp_path / "ledger.sqlite")
     assert other.chunks() == [chunk(0), chunk(1)]
     assert other.checkpoint(0) == Checkpoint(0, 1, "c1", "cc")
@@ -35,9 +35,9 @@ def test_what_was_acknowledged_is_there_for_the_next_process(ledger, tmp_path):
 
 
 def test_a_diverged_run_keeps_the_step_where_it_was_first_seen(ledger):
-    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {1: 100})
-    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), DONE, {1: 200})
-    assert ledger.runs()[1] == RunRow(1, 0, 1, "diverged", 100)
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {1: (100, "entropy")})
+    ledger.acknowledge(chunk(1), Checkpoint(0, 1, "c1", "cc"), DONE, {1: (200, "loss")})
+    assert ledger.runs()[1] == RunRow(1, 0, 1, "diverged", 100, "entropy")
 
 
 def test_a_failed_acknowledgement_changes_nothing(ledger):
@@ -48,7 +48,7 @@ def test_a_failed_acknowledgement_changes_nothing(ledger):
 
 
 def test_a_restart_forgets_the_batch_and_says_why(ledger):
-    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), DONE, {1: 100})
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), DONE, {1: (100, "entropy")})
     ledger.restart(0, [0, 1], "bit rot")
     assert ledger.chunks() == [] and ledger.runs() == RUNS and ledger.checkpoint(0) is None
 
@@ -56,7 +56,7 @@ def test_a_restart_forgets_the_batch_and_says_why(ledger):
 def test_a_decision_and_its_batches_are_recorded_together(ledger):
     leg = {"runs": [0, 1], "share": 0.5}
     ledger.add_leg(leg, {0: {"runs": [0]}, 1: {"runs": [1]}})
-    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {1: 100})
+    ledger.acknowledge(chunk(0), Checkpoint(0, 0, "c0", "bb"), RUNNING, {1: (100, "entropy")})
     with pytest.raises(StoreError):
         ledger.add_leg(leg, {2: {"runs": [0]}, 1: {"runs": [1]}})  # there is a batch 1 already
     assert ledger.legs() == [leg]

@@ -9,13 +9,13 @@ from jaxac.errors import StoreError
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
 
-RUNS = [RunRow(0, 0, 0, "pending", None)]
+RUNS = [RunRow(0, 0, 0, "pending")]
 METRICS = {"finite": np.ones(1), "eval_return": np.ones(1)}
 STATE = {"params": jnp.arange(3.0)}
 
 
 def acknowledge(directory, chunk, state=STATE):
-    directory.acknowledge(0, chunk, 10, 0.1, [0], METRICS, state, {0: "running"})
+    directory.acknowledge(0, chunk, 10, 0.1, [0], METRICS, state, {0: "running"}, {})
 
 
 def test_only_the_newest_checkpoint_is_kept(tmp_path):

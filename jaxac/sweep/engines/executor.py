@@ -48,15 +48,18 @@ class Executor:
             jax.block_until_ready(states)
             end = time.perf_counter()
             status = "done" if chunk + 1 == group.num_chunks else "running"
+            bad = program.diverged(host, group.num_updates)
+            steps = chunk * group.env_steps, group.env_steps // group.num_updates
             self.directory.acknowledge(
                 batch.id,
                 chunk,
                 (chunk + 1) * group.env_steps,
                 end - begin,
                 runs,
-                host,
+                {name: x for name, x in host.items() if name != "first_bad"},
                 states,
                 dict.fromkeys(runs, status),
+                {runs[i]: (steps[0] + update * steps[1], why) for i, (update, why) in bad.items()},
             )
             yield Advanced(batch, chunk, host)
             begin = time.perf_counter()
