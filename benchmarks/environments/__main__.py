@@ -59,19 +59,23 @@ MEASURED = {
     "jaxmarl/MPE_simple_spread_v3": 256,
     "jaxmarl/overcooked": 256,
     "jaxmarl/SMAX": 64,
-    "probe/Truncation": 1024,
+    "probe/ObservedAction": 1024,
     "tabular/Chain-10": 1024,
 }
 """What is measured, with the number of environments of the timed rollouts."""
 
 COSTLY = {
+    "gymnax/DeepSea-bsuite": 1024,
     "brax/ant": 64,
+    "brax/hopper": 64,
     "playground/CheetahRun": 64,
     "mjx/Ant-v5": 64,
+    "navix/Navix-Empty-5x5-v0": 256,
     "navix/Navix-DoorKey-Random-8x8-v0": 256,
     "xminigrid/MiniGrid-DoorKey-8x8": 256,
     "jumanji/Snake-v1": 256,
     "craftax/Craftax-Classic-Symbolic-v1": 64,
+    "pgx/2048": 256,
     "jaxmarl/overcooked": 256,
 }
 """Where plans of resets are tried."""

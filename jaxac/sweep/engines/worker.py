@@ -23,7 +23,8 @@ def main(where: str, core: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep's own process decides what it means
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what others print must not come between
-    os.sched_setaffinity(0, {core})  # before jax makes its threads
+    if hasattr(os, "sched_setaffinity"):  # not on macOS
+        os.sched_setaffinity(0, {core})  # before jax makes its threads
     try:
         _serve(where, answers)
     except JaxacError as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -26,8 +27,10 @@ LINES = 12  # of a dead worker's last words
 
 
 def cores() -> list[int]:
-    """The cores that this process may use."""
-    return sorted(os.sched_getaffinity(0))
+    """The cores that this process may use; all of them where the system does not say (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 @dataclasses.dataclass
@@ -46,9 +49,10 @@ class Workers:
     """One worker for each of `count` cores; a batch whose worker dies goes on in another."""
 
     def __init__(self, plan: Plan, directory: RunDirectory, progress: Reporter, count: int):
+        chosen = [core for _, core in zip(range(count), itertools.cycle(cores()), strict=False)]
         self.slots = count
         self._directory, self._progress = directory, progress
-        self._workers = [self._launch(core) for core in cores()[:count]]
+        self._workers = [self._launch(core) for core in chosen]
         self._deaths: dict[int, int] = {}
         self._draining = False
 
