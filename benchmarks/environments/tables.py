@@ -58,7 +58,8 @@ def _apart(found: dict[str, Any] | None) -> str:
     worst = f"{_short(found['obs'])}, {_short(found['reward'])}, {found['flags']}"
     if "obs_median" in found:
         worst += f"; median {_short(found['obs_median'])}, {_short(found['reward_median'])}"
-    return worst
+    few = found["transitions"] < 1000
+    return f"{worst} ({found['transitions']} transitions)" if few else worst
 
 
 def _plan_row(name: str, found: dict[str, Any]) -> str:
