@@ -192,7 +192,7 @@ class Ledger:
                 (checkpoint.batch, checkpoint.chunk, checkpoint.file, checkpoint.sha256),
             )
             db.executemany(
-                "update runs set status = ? where run = ? and status <> 'diverged'",
+                "update runs set status = ? where run = ? and status not in ('diverged', 'done')",
                 [(status, run) for run, status in statuses.items()],
             )
             db.executemany(

@@ -55,27 +55,29 @@ class Facts:
 
     def spent(self) -> list[int]:
         """Batches whose checkpoints serve nothing: all their runs are further, nobody waits."""
-        reached = {
-            run: number
-            for number, batch in self.batches.items()
-            if number not in self.open
-            for run in batch.runs
-        }
+        of_run: dict[int, list[int]] = {}
+        for number, batch in self.batches.items():
+            for run in batch.runs:
+                of_run.setdefault(run, []).append(number)
+
+        def left_by(run: int, leg: int) -> int:
+            return max(k for k in of_run[run] if self.batches[k].leg < leg)
+
         waiting = {
-            self._left_by(source, batch.leg)
+            left_by(source, batch.leg)
             for batch in self.open.values()
             if batch.first
             for source in batch.sources
         }
+        reached = {
+            run: max((k for k in numbers if k not in self.open), default=-1)
+            for run, numbers in of_run.items()
+        }
         return [
             number
             for number, batch in self.batches.items()
-            if number not in waiting and all(reached.get(run, -1) > number for run in batch.runs)
+            if number not in waiting and all(reached[run] > number for run in batch.runs)
         ]
-
-    def _left_by(self, run: int, leg: int) -> int:
-        """The last batch of a run before a leg."""
-        return max(k for k, batch in self.batches.items() if batch.leg < leg and run in batch.runs)
 
     def configs_of(self, runs: Iterable[int]) -> list[int]:
         """The configurations of runs, in order."""

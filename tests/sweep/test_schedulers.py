@@ -196,12 +196,14 @@ def test_a_copied_run_goes_on_from_the_state_of_its_source_with_its_own_new_valu
 
 
 @pytest.mark.parametrize("folder", ["metrics", "checkpoints"])
-def test_damage_in_an_early_rung_is_mended_without_the_later_ones(folder, tmp_path):
-    results = swept("Halving", tmp_path / "run")
-    whole = outcome(results)
-    victim = min((results.path / folder).iterdir())
-    victim.write_bytes(victim.read_bytes()[:-1] + b"\0\0")
-    assert outcome(jaxac.resume(results.path, Quiet())) == whole
+@pytest.mark.parametrize("scheduler", ["Halving", {"op": "PBT", "generations": 3}], ids=str)
+def test_damage_in_any_rung_is_mended_and_nothing_else_changes(scheduler, folder, tmp_path):
+    results = swept(scheduler, tmp_path / "run")
+    whole = outcome(results) + str(results.status.to_dict())
+    for victim in sorted((results.path / folder).iterdir())[::3]:
+        victim.write_bytes(victim.read_bytes()[:-1] + b"\0\0")
+        mended = jaxac.resume(results.path, Quiet())
+        assert outcome(mended) + str(mended.status.to_dict()) == whole
 
 
 def test_checkpoints_that_nobody_needs_are_deleted(tmp_path):
