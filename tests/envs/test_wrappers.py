@@ -799,9 +799,8 @@ SWEEP = {
 class StopAfterOne(Quiet):
     """Stops the sweep after its first chunk, as Ctrl-C does."""
 
-    def advanced(self, batch, chunks_done, metrics):
-        if metrics is not None and chunks_done > 0:
-            raise KeyboardInterrupt
+    def advanced(self, facts, told):
+        raise KeyboardInterrupt
 
 
 def test_a_sweep_of_a_wrappers_number_runs_and_resumes(tmp_path):
