@@ -166,7 +166,6 @@ def plan(p: Plan) -> str:
     ]
     for g in p.groups:
         configs = len({p.run(r).config for r in g.runs})
-        batches = math.ceil(len(g.runs) / g.width)
         steps = len(g.runs) * g.num_chunks * g.env_steps
         state = f"{progress.si(g.lane_bytes)}B/lane"
         rows.append(
@@ -175,14 +174,14 @@ def plan(p: Plan) -> str:
                 configs,
                 len(g.runs),
                 g.width,
-                batches,
+                g.num_batches,
                 g.num_chunks,
                 f"{steps:,}",
                 state,
                 progress.describe(g.shared),
             )
         )
-    batches = sum(math.ceil(len(g.runs) / g.width) for g in p.groups)
+    batches = sum(g.num_batches for g in p.groups)
     total = (
         f"{p.num_runs} runs, {p.env_steps:,} env steps, {len(p.groups)} programs to compile, "
         f"{batches} lane batches; hash {p.sweep.hash}"

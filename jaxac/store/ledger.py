@@ -253,12 +253,6 @@ class Ledger:
         """The newest checkpoint of every batch that has one."""
         return [Checkpoint(*row) for row in self._all("select * from checkpoints order by batch")]
 
-    def last_chunk(self, batch: int) -> Chunk | None:
-        """The last acknowledged chunk of a batch, if there is one."""
-        query = "select * from chunks where batch = ? order by chunk desc limit 1"
-        rows = self._all(query, batch)
-        return Chunk(*rows[0]) if rows else None
-
     def _all(self, query: str, *values: object) -> list[tuple]:
         with _explained(self.path):
             return self._db.execute(query, values).fetchall()

@@ -5,10 +5,9 @@ import dataclasses
 from jaxac import config
 from jaxac.errors import SweepError
 from jaxac.report.results import Results
-from jaxac.store import rundir
 from jaxac.sweep import progress as display
 from jaxac.sweep import run as running
-from jaxac.sweep.spec import Sweep, from_words
+from jaxac.sweep.spec import Sweep
 
 FOLDER = "report"
 
@@ -35,8 +34,7 @@ def report(
 def sweeps(results: Results, num_seeds: int) -> dict[str, Sweep]:
     """The sweeps of `report`, by the name of their folder."""
     manifest, table = results.manifest, results.table()
-    words = config.numbers(manifest["sweep"])
-    tuned = from_words(words, f"{results.path}/{rundir.MANIFEST}")
+    tuned = running.held_sweep(manifest, results.path)
     first = max(tuned.seed_list) + 1
     constants = {k: v for k, v in tuned.env_params.items() if isinstance(v, int | float)}
     found = {}
@@ -51,7 +49,7 @@ def sweeps(results: Results, num_seeds: int) -> dict[str, Sweep]:
             )
         swept = config.numbers(manifest["configs"][ranked[0]]["swept"])
         point = {k: v for k, v in swept.items() if k not in ("algorithm", "env")}
-        found["-".join(_plain(x) for x in (algorithm, env))] = dataclasses.replace(
+        found[running.file_name(f"{algorithm}-{env}")] = dataclasses.replace(
             tuned,
             algorithm=algorithm,
             env=env,
@@ -63,7 +61,3 @@ def sweeps(results: Results, num_seeds: int) -> dict[str, Sweep]:
             name=f"report of {tuned.name}" if tuned.name else "",
         )
     return found
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

@@ -51,6 +51,11 @@ class Group:
     lane_bytes: int  # state of one lane
     shared: dict[str, Any]  # swept values that all its runs have in common
 
+    @property
+    def num_batches(self) -> int:
+        """Lane batches, if all its runs train together."""
+        return math.ceil(len(self.runs) / self.width)
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

@@ -77,8 +77,17 @@ def resume(path: str | Path, progress: display.Reporter | None = None, workers: 
 
 def held_plan(directory: RunDirectory) -> Plan:
     """The plan of the sweep that a run directory holds."""
-    words = config.numbers(directory.manifest["sweep"])
-    return make_plan(from_words(words, f"{directory.path}/{rundir.MANIFEST}"))
+    return make_plan(held_sweep(directory.manifest, directory.path))
+
+
+def held_sweep(manifest: dict[str, Any], path: Path) -> Sweep:
+    """The sweep that a manifest in the folder `path` describes."""
+    return from_words(config.numbers(manifest["sweep"]), f"{path}/{rundir.MANIFEST}")
+
+
+def file_name(text: str) -> str:
+    """`text` with all but letters, digits, dots, dashes and underscores made dashes."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)
 
 
 def _finish(
@@ -132,7 +141,7 @@ def default_directory(sweep: Sweep) -> Path:
     """`runs/<name>-<time>`, a name that is not taken yet."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = sweep.name or f"{names(sweep.algorithm)}-{names(sweep.env)}"
-    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    stem = file_name(name)
     path, again = Path("runs") / f"{stem}-{stamp}", 2
     while path.exists():
         path, again = Path("runs") / f"{stem}-{stamp}-{again}", again + 1
