@@ -36,6 +36,10 @@ class StoreError(JaxacError):
     """A run directory is missing, damaged, busy, full, or holds something else."""
 
 
+class ReportError(JaxacError):
+    """Results say too little for a report, or an optional package for it is missing."""
+
+
 def closest(name: str, known: Iterable[str], count: int = 3) -> str:
     """`"; did you mean a, b?"` for the known names nearest to `name`, or all of few, or `""`."""
     known = sorted(known)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.environments import tables
+from benchmarks.sweep import tables as sweep_tables
 from jaxac import registry
 from jaxac.cli.main import parser
-from jaxac.sweep import spec
+from jaxac.sweep import configs, spec
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -81,7 +82,7 @@ def test_sweep_files_are_valid(page):
         if "algorithm" in words:
             sweep = spec.from_words(words, page.name)
             params = [registry.make_env(env, sweep.wrappers).params for _, env in sweep.tasks]
-            assert spec.configs(sweep, params)
+            assert configs.configs(sweep, params)
 
 
 @pytest.mark.parametrize("page", named(PAGES))
@@ -128,6 +129,12 @@ def test_the_measured_tables_of_environments_are_those_of_the_results_file():
     text, whole = tables.PAGE.read_text(), json.loads(tables.RESULTS.read_text())
     assert tables.page(text, whole) == text
     assert {name.partition("/")[0] for name in whole["results"]} == {*registry.SUITES}
+
+
+def test_the_measured_part_of_sweeps_is_that_of_the_results_file():
+    text, whole = sweep_tables.PAGE.read_text(), json.loads(sweep_tables.RESULTS.read_text())
+    assert sweep_tables.page(text, whole) == text
+    assert whole["results"].keys() == {*sweep_tables.PARTS, "ways"}
 
 
 def test_every_command_and_flag_is_documented():

@@ -5,12 +5,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from benchmarks import record
+from benchmarks import marked, record
 
 RESULTS = record.RESULTS / "environments.json"
 PAGE = Path(__file__).parents[2] / "docs" / "environments.md"
-BEGIN = "<!-- measured: written by `python -m benchmarks.environments tables` -->"
-END = "<!-- end of measured -->"
+COMMAND = "python -m benchmarks.environments tables"
 EACH = (
     "| environment | observations | actions | episode limit | from the suite's own API | "
     "from gymnasium | env steps/s (N) | ratio to the suite's own rollout |",
@@ -79,12 +78,10 @@ def _short(x: float) -> str:
 
 
 def page(text: str, whole: dict[str, Any]) -> str:
-    """`text` with what stands between the two marks replaced by the tables."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{shown(whole)}\n\n{END}{after}"
+    """`text` with the tables in their place."""
+    return marked.page(text, COMMAND, shown(whole))
 
 
 def write() -> None:
     """Bring docs/environments.md up to date."""
-    PAGE.write_text(page(PAGE.read_text(), json.loads(RESULTS.read_text())))
+    marked.write(PAGE, COMMAND, shown(json.loads(RESULTS.read_text())))

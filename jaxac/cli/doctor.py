@@ -40,9 +40,8 @@ def examined() -> dict[str, Any]:
 
     import jaxac
     from jaxac.envs.adapters import extras
-    from jaxac.sweep import cache
-    from jaxac.sweep.engines import workers
-    from jaxac.sweep.run import PACKAGES
+    from jaxac.sweep import cache, device
+    from jaxac.sweep.held import PACKAGES
 
     entries, size = cache.size()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -52,7 +51,7 @@ def examined() -> dict[str, Any]:
         "system": platform.platform(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "devices": ", ".join(f"{d.platform} {d.device_kind}" for d in jax.devices()),
-        "cores": len(workers.cores()),
+        "cores": len(device.cores()),
         "memory": f"{memory:.1f} GiB",
         "suites": {name: _installed(words) for name, words in extras.EXTRAS.items()},
         "compiled programs": f"{entries} files, {size / 2**20:.1f} MiB in {cache.folder()}",

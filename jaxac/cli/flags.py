@@ -62,6 +62,11 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     add_workers_option(command)
     command.add_argument("--lanes", type=int, metavar="N", help="widest lane batch")
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    command.add_argument(
+        "--no-measure",
+        action="store_true",
+        help="with --dry-run, measure no memory and time that are not known yet",
+    )
 
 
 def add_workers_option(command: argparse.ArgumentParser) -> None:
@@ -69,7 +74,6 @@ def add_workers_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workers",
         type=int,
-        default=0,
         metavar="N",
-        help="train in N processes, one to a core (default: in this one)",
+        help="train in N processes, one to a core; 0: in this one (default: what is faster)",
     )

@@ -1,4 +1,4 @@
-"""`jaxac table` and `jaxac plot`: from a run directory to a paper."""
+"""`jaxac table`, `jaxac plot` and `jaxac importance`: from a run directory to a paper."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ def add(commands) -> None:
     table.set_defaults(run=print_table)
 
     plot = commands.add_parser(
-        "plot", help="draw learning curves and sensitivity", allow_abbrev=False
+        "plot", help="draw learning curves, sensitivity, parallel coordinates", allow_abbrev=False
     )
     plot.add_argument("dir", metavar="DIR")
     plot.add_argument("--folder", metavar="F", help="where the pictures go (default: DIR)")
@@ -30,6 +30,14 @@ def add(commands) -> None:
     )
     plot.add_argument("--metric", default="eval_return", help="what to draw")
     plot.set_defaults(run=draw)
+
+    shares = commands.add_parser(
+        "importance", help="print which hyper-parameters mattered", allow_abbrev=False
+    )
+    shares.add_argument("dir", metavar="DIR")
+    shares.add_argument("--format", choices=("md", "csv"), default="md")
+    shares.add_argument("--metric", default="eval_return", help="what they mattered for")
+    shares.set_defaults(run=print_importance)
 
 
 def positive_number(text: str) -> int:
@@ -56,4 +64,16 @@ def draw(options: argparse.Namespace, flags: list[str]) -> int:
     loaded = results.load(options.dir)
     for path in loaded.plot(options.folder, options.metric, options.top, options.format):
         print(path)
+    return 0
+
+
+def print_importance(options: argparse.Namespace, flags: list[str]) -> int:
+    """Print the importance of each hyper-parameter and, but for CSV, what that means."""
+    from jaxac.report import importance, results
+
+    flag_words.none_left(flags)
+    found = results.load(options.dir).importance(options.metric)
+    sys.stdout.write(importance.render(found, options.format))
+    if options.format == "md":
+        print(f"\n{importance.explanation(found, options.metric)}")
     return 0

@@ -1,4 +1,4 @@
-"""What commands print: plans, results, field tables."""
+"""What commands print: results, field tables."""
 
 import argparse
 import json
@@ -12,6 +12,8 @@ import numpy as np
 
 import jaxac
 from jaxac import config, registry
+from jaxac.cli import planned
+from jaxac.cli.columns import columns
 from jaxac.envs import params as params_of
 from jaxac.envs.contract import Env
 from jaxac.envs.wrap import wrappers_of
@@ -20,14 +22,14 @@ from jaxac.report import stats, tables
 from jaxac.report.results import Results
 from jaxac.sweep import again, progress
 from jaxac.sweep import run as running
-from jaxac.sweep.plan import Plan, make_plan
+from jaxac.sweep.plan import make_plan
 from jaxac.sweep.spec import Sweep
 
 
 def run(sweep: Sweep, options: argparse.Namespace, show: Callable[[Results], None]) -> int:
     """Run a sweep with a command's options, `show` its results, and say where they are."""
     if options.dry_run:
-        print(plan(make_plan(sweep)))
+        planned.show(make_plan(sweep), measure=not options.no_measure, quiet=options.quiet)
         return 0
     results = running.run(sweep, options.out, reporter(options), options.workers)
     show(results)
@@ -46,12 +48,27 @@ def ranking(results: Results) -> None:
     print(f"\n{tables.render(table, 'md', 20)}")
     if len(table) > 20:
         print(f"(the best 20 of {len(table)})\n")
+    print(saved(results), end="")
     for path in results.plot():
         print(path)
     commands = next_commands(results, int(table["config"].iloc[0]))
     print("\nAnd now:")
     for command in commands if table["seeds"].iloc[0] else commands[1:]:
         print(f"  {command}")
+
+
+def saved(results: Results) -> str:
+    """What stopping early saved, as a line; nothing where every run went to its end."""
+    if "stopped" not in set(results.status):
+        return ""
+    trained, whole = (
+        results.env_steps,
+        len(results.status) * results.manifest["sweep"]["total_steps"],
+    )
+    return (
+        f"trained {progress.si(trained)} env steps, {100 * trained / whole:.0f}% of the "
+        f"{progress.si(whole)} that all runs would have taken to their end\n\n"
+    )
 
 
 def reported(results: Results, options: argparse.Namespace) -> None:
@@ -97,7 +114,6 @@ def finish(results: Results, options: argparse.Namespace) -> None:
 def summary(results: Results) -> dict[str, Any]:
     """A finished sweep as one machine-readable object."""
     sweep = results.manifest["sweep"]
-    last = results.wide.drop_duplicates(["config", "seed"], keep="last")["step"]
     returns = list(map(_number, final_returns(results).values()))
     one = len(results.manifest["configs"]) == 1
     best = results.table().iloc[0]
@@ -106,7 +122,7 @@ def summary(results: Results) -> dict[str, Any]:
         "env": sweep["env"],
         "seeds": sweep["seeds"],
         "configs": len(results.manifest["configs"]),
-        "env_steps": sum(map(int, last)),
+        "env_steps": results.env_steps,
         "compile_s": round(results.seconds["compile"], 3),
         "run_s": round(results.seconds["run"], 3),
         **(
@@ -159,36 +175,6 @@ def _flag_words(name: str, value: Any) -> Iterator[str]:
         yield from _flag_words(field_name, field_value)
 
 
-def plan(p: Plan) -> str:
-    """A plan as text, for `--dry-run`."""
-    rows: list[tuple[Any, ...]] = [
-        ("group", "configs", "runs", "lanes", "batches", "chunks", "env steps", "state", "shared")
-    ]
-    for g in p.groups:
-        configs = len({p.run(r).config for r in g.runs})
-        steps = len(g.runs) * g.num_chunks * g.env_steps
-        state = f"{progress.si(g.lane_bytes)}B/lane"
-        rows.append(
-            (
-                g.id,
-                configs,
-                len(g.runs),
-                g.width,
-                g.num_batches,
-                g.num_chunks,
-                f"{steps:,}",
-                state,
-                progress.describe(g.shared),
-            )
-        )
-    batches = sum(g.num_batches for g in p.groups)
-    total = (
-        f"{p.num_runs} runs, {p.env_steps:,} env steps, {len(p.groups)} programs to compile, "
-        f"{batches} lane batches; hash {p.sweep.hash}"
-    )
-    return f"{progress.headline(p, 'nothing: dry run')}\n\n{_columns(rows)}\n\n{total}"
-
-
 def algorithm(key: str, as_json: bool) -> str:
     """An algorithm's fields, defaults, ranges and paper, as text or JSON."""
     record, hp = registry.record(key), registry.defaults(key)
@@ -222,7 +208,7 @@ def algorithm(key: str, as_json: bool) -> str:
     return (
         f"{key}: {record.summary}\n{paper.authors}, {paper.year}: {paper.title} ({paper.id})\n"
         f"actions: {' or '.join(record.actions)}\nknown deviations:\n{notes}\n\n"
-        f"{_columns(head)}\n\n"
+        f"{columns(head)}\n\n"
         "traced: a sweep runs all its values in one program; static: each value is a program"
     )
 
@@ -269,12 +255,3 @@ def _params(params: dict[str, Any]) -> list[str]:
         return f"array of {size}" if size > 16 else tables.format_value(x)
 
     return [f"  {k} = {short(v)}" for k, v in params.items()] or ["  none"]
-
-
-def _columns(rows: list[tuple]) -> str:
-    text = [[str(x) for x in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*text, strict=True)]
-    lines = [
-        "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in text
-    ]
-    return "\n".join(lines)

@@ -7,9 +7,6 @@ bytes. Figures ignore the user's matplotlib style and leave pyplot alone.
 
 import math
 import os
-import secrets
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,49 +15,21 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize, to_rgba
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from jaxac.errors import JaxacError
-from jaxac.report import stats
+from jaxac.report import drawing, stats
 from jaxac.report.tables import curves, format_value, is_numeric, natural_key, rank
 
 # Okabe and Ito 2008, jfly.uni-koeln.de/color; without yellow, which fades on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", ":")  # the next one each time the colours start again
-VERMILION, GREY, INK = "#D55E00", "#A0A0A0", "#333333"
-MEDIAN: dict[str, Any] = {"color": INK, "linewidth": 1.3, "alpha": 0.8}
-STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#555555",
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "grid.color": "#E8E8E8",
-    "grid.linewidth": 0.7,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "pdf.fonttype": 42,  # TrueType: journals refuse the default
-    "svg.hashsalt": "jaxac",
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-}
-UNDATED: dict[str, dict[str, Any]] = {
-    ".png": {"Software": None},
-    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-    ".svg": {"Creator": None, "Date": None},
-}
-DPI = 150
+MEDIAN: dict[str, Any] = {"color": drawing.INK, "linewidth": 1.3, "alpha": 0.8}
 MAX_COLUMNS = 5  # swept values in a legend; the table has them all
-MAX_TEXT = 16  # characters of one swept value
 MAX_PANELS = 4  # in a row
 LEVEL_TEXT = 30  # characters that fit side by side below a panel
-LOG_DECADES = 1.5  # positive values spread wider than this may get a log axis
-CROWD = 0.25  # if more of them lie in the lowest tenth of the range; even spacing has a tenth
-FENCE = 3.0  # interquartile ranges below the lower quartile: "far out" in Tukey 1977, chapter 2
-GOLDEN = 0.618034  # multiples of it, modulo 1, spread evenly: jitter without chance
 
 
 def learning_curves(
@@ -84,28 +53,28 @@ def learning_curves(
     ranked = table.loc[np.asarray(table["rank"].notna()), "config"].tolist()
     best = [c for c in ranked[:top] if c in found]
     rest = [found[c] for c in configs.index.tolist() if c in found and c not in best]
-    with style.context(["default", STYLE]):
+    with style.context(["default", drawing.STYLE]):
         figure = Figure(figsize=(7.0, 4.0 + 0.2 * len(best)), layout="constrained")
         axes = figure.add_subplot(title=title, xlabel="environment steps")
         axes.set_ylabel(f"{metric.replace('_', ' ')} (IQM, 95% interval)")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         grey = [np.column_stack([steps, stats.iqm_of_present(values)]) for steps, values in rest]
         faint = float(np.clip(20 / max(1, len(grey)), 0.15, 0.5))
-        axes.add_collection(LineCollection(grey, colors=GREY, linewidths=0.8, alpha=faint))
+        axes.add_collection(LineCollection(grey, colors=drawing.GREY, linewidths=0.8, alpha=faint))
         shown = [line[:, 1] for line in grey]
         for place, config in reversed(list(enumerate(best))):  # the best lies on top
             shown.append(_draw_curve(axes, *found[config], place))
         _limit(axes, shown)
 
         if not found:
-            _say(axes, f"no values of {metric} yet")
+            drawing.say(axes, f"no values of {metric} yet")
         handles, labels = _swept_values(configs.loc[best]) if best else ([], [])
         if grey:
-            handles.append(Line2D([], [], color=GREY, linewidth=0.8))
+            handles.append(Line2D([], [], color=drawing.GREY, linewidth=0.8))
             labels.append(f"{len(grey)} {'other ' if best else ''}configs")
-        mono = {"family": "monospace", "size": STYLE["legend.fontsize"]}
+        mono = {"family": "monospace", "size": drawing.STYLE["legend.fontsize"]}
         figure.legend(handles, labels, loc="outside lower center", prop=mono)
-        _write(figure, path)
+        drawing.write(figure, path)
 
 
 def sensitivity(
@@ -130,7 +99,7 @@ def sensitivity(
     names = list(configs.columns)
     num_rows = math.ceil(len(names) / MAX_PANELS) or 1
     num_columns = math.ceil(len(names) / num_rows) or 1
-    with style.context(["default", STYLE]):
+    with style.context(["default", drawing.STYLE]):
         size = max(5.0, 2.4 * num_columns + 1.2), 2.5 * num_rows + 1.0
         figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(title)
@@ -138,28 +107,25 @@ def sensitivity(
         for axes in panels[max(1, len(names)) :]:
             axes.remove()
         if configs.empty:
-            _say(panels[0], "no hyper-parameter was swept")
-            return _write(figure, path)
+            drawing.say(panels[0], "no hyper-parameter was swept")
+            return drawing.write(figure, path)
 
         figure.supylabel(f"final {metric.replace('_', ' ')} (IQM)", fontsize="medium")
         most = int(np.sum(~np.isnan(score)))
-        colours = ScalarMappable(Normalize(1, max(2, most)), "viridis")
+        colours = drawing.rank_colours(most)
         _limit(panels[0], list(score[:, None]))
         for axes, name in zip(panels, names, strict=False):
             values = configs[name].loc[table["config"]].tolist()
             draw_values = _number_axis if is_numeric(values) else _category_axis
             _draw_dots(axes, draw_values(axes, values, score), table, colours)
-            axes.set_xlabel(_shorten(str(name), 2 * MAX_TEXT))
-        if most > 1:
-            bar = figure.colorbar(colours, ax=panels[: len(names)], label="rank", aspect=30)
-            bar.set_ticks(sorted({round(tick) for tick in np.linspace(1, most, 5)}))
-            bar.ax.invert_yaxis()
+            axes.set_xlabel(drawing.shorten(str(name), 2 * drawing.MAX_TEXT))
+        drawing.rank_bar(figure, colours, panels[: len(names)], most)
         keys = [dict(zip(*axes.get_legend_handles_labels(), strict=True)) for axes in panels]
         key = {label: handle for each in keys for handle, label in each.items()}
         figure.legend(
             key.values(), key.keys(), loc="outside lower center", ncols=5, markerscale=1.2
         )
-        _write(figure, path)
+        drawing.write(figure, path)
 
 
 def _draw_curve(axes: Axes, steps: np.ndarray, values: np.ndarray, place: int) -> np.ndarray:
@@ -183,7 +149,7 @@ def _swept_values(configs: pd.DataFrame) -> tuple[list[Line2D], list[str]]:
     columns = [["config", *map(str, configs.index)], *([name, *texts[name]] for name in shown)]
     if len(shown) < len(texts):
         columns.append([f"+{len(texts) - len(shown)} more", *[""] * len(configs)])
-    columns = [[_shorten(text) for text in column] for column in columns]
+    columns = [[drawing.shorten(text) for text in column] for column in columns]
     widths = [max(map(len, column)) for column in columns]
     labels = ["  ".join(map(str.ljust, row, widths)) for row in zip(*columns, strict=True)]
     lines = [Line2D([], [], **_look(place)) for place in range(len(configs))]
@@ -193,26 +159,18 @@ def _swept_values(configs: pd.DataFrame) -> tuple[list[Line2D], list[str]]:
 def _number_axis(axes: Axes, values: list[Any], score: np.ndarray) -> np.ndarray:
     """Positions along x of the configs, none being NaN; draws the running median."""
     x = np.array([np.nan if format_value(v) == "-" else v for v in values], np.float64)
-    if _is_log(x[~np.isnan(x)]):
+    if drawing.is_log(x[~np.isnan(x)]):
         axes.set_xscale("log")
         few_decades = np.nanmax(x) / np.nanmin(x) < 300.0
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if few_decades else (1.0,)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", nbins=4)
-    axes.xaxis.set_major_formatter(lambda tick, _: format_value(float(f"{tick:.6g}")))
+    axes.xaxis.set_major_formatter(lambda tick, _: drawing.tick_text(tick))
     known = ~np.isnan(x) & ~np.isnan(score)
     middle = stats.running_median(x[known], score[known])
     axes.plot(*middle, **MEDIAN, label="median" if middle[0].size > 1 else None)
     return x
-
-
-def _is_log(x: np.ndarray) -> bool:
-    """Whether x spans decades, and would crowd at the low end of a linear axis."""
-    least, most = x.min(), x.max()
-    if least <= 0.0 or math.log10(most / least) <= LOG_DECADES:
-        return False
-    return bool(np.mean(x < least + 0.1 * (most - least)) > CROWD)
 
 
 def _category_axis(axes: Axes, values: list[Any], score: np.ndarray) -> np.ndarray:
@@ -224,16 +182,15 @@ def _category_axis(axes: Axes, values: list[Any], score: np.ndarray) -> np.ndarr
     spots = np.array([i for i, group in enumerate(scores) if len(group)], float)
     quartiles = [np.quantile(group, [0.25, 0.5, 0.75]) for group in scores if len(group)]
     low, middle, high = np.reshape(quartiles, (-1, 3)).T
-    axes.bar(spots, high - low, 0.6, low, color="#F0F0F0", edgecolor=GREY, linewidth=0.8)
+    axes.bar(spots, high - low, 0.6, low, color="#F0F0F0", edgecolor=drawing.GREY, linewidth=0.8)
     axes.hlines(middle, spots - 0.3, spots + 0.3, **MEDIAN, label="median" if spots.size else "")
-    labels = [_shorten(kind.replace(", ", ",")) for kind in kinds]
+    labels = [drawing.shorten(kind.replace(", ", ",")) for kind in kinds]
     wide = len(labels) * max(map(len, labels)) > LEVEL_TEXT
     tilt = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if wide else {}
     axes.set_xticks(range(len(kinds)), labels, **tilt)
     axes.set_xlim(-0.5, len(kinds) - 0.5)
     axes.grid(visible=False, axis="x")
-    earlier = pd.Series(texts).groupby(texts).cumcount().to_numpy()
-    return place + 0.4 * ((earlier * GOLDEN + 0.5) % 1.0 - 0.5)
+    return place + 0.4 * drawing.jitter(texts)
 
 
 def _draw_dots(axes: Axes, x: np.ndarray, table: pd.DataFrame, colours: ScalarMappable) -> None:
@@ -242,12 +199,12 @@ def _draw_dots(axes: Axes, x: np.ndarray, table: pd.DataFrame, colours: ScalarMa
     foot = floor + 0.03 * (top - floor)  # the height of what has none, or lies below the axis
     height = np.where(score >= floor, score, foot)  # foot also for NaN
     fill = colours.to_rgba(table["rank"].to_numpy(np.float64, na_value=np.nan))
-    fill[np.isnan(score)] = to_rgba(GREY)
+    fill[np.isnan(score)] = to_rgba(drawing.GREY)
     size = float(np.clip(2000 / len(x), 12, 42))
     diverged = np.asarray(table["diverged"]) > 0
     marks = [
         ("config", "o", (score >= floor) & ~diverged, {"edgecolors": "white", "linewidths": 0.4}),
-        ("a run diverged", "o", (score >= floor) & diverged, {"edgecolors": VERMILION}),
+        ("a run diverged", "o", (score >= floor) & diverged, {"edgecolors": drawing.VERMILION}),
         ("far below", "v", score < floor, {"edgecolors": "white", "linewidths": 0.4}),
         ("no score", "X", np.isnan(score), {"edgecolors": "white", "linewidths": 0.4}),
     ]
@@ -258,38 +215,8 @@ def _draw_dots(axes: Axes, x: np.ndarray, table: pd.DataFrame, colours: ScalarMa
 
 
 def _limit(axes: Axes, groups: list[np.ndarray]) -> None:
-    """Fit the y axis to groups of values, but for those far below where a group tends to begin."""
-    groups = [group[np.isfinite(group)] for group in groups]
-    lows = [group.min() for group in groups if group.size]
-    if not lows:
+    limits = drawing.span(groups)
+    if limits is None:
         axes.set(ylim=(0.0, 1.0), yticks=[])
-        return
-    values = np.concatenate(groups)
-    lower, upper = np.quantile(lows, 0.25), np.quantile(values, 0.75)
-    kept = values[values >= lower - FENCE * (upper - lower)]
-    margin = 0.06 * (np.ptp(kept) or abs(kept.max()) or 1.0)
-    axes.set_ylim(kept.min() - margin, kept.max() + margin)
-
-
-def _say(axes: Axes, text: str) -> None:
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=INK, transform=axes.transAxes)
-
-
-def _shorten(text: str, most: int = MAX_TEXT) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _write(figure: Figure, path: str | os.PathLike[str]) -> None:
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in UNDATED:
-        raise JaxacError(f"a figure is {', '.join(UNDATED)}; {path.name} is none of these")
-    picture = BytesIO()
-    figure.savefig(picture, format=suffix[1:], dpi=DPI, metadata=UNDATED[suffix])
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(picture.getvalue())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    else:
+        axes.set_ylim(*limits)

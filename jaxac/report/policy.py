@@ -14,10 +14,9 @@ from jaxac.report.results import Results
 from jaxac.store import checkpoints
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import lanes
+from jaxac.sweep import held, lanes
 from jaxac.sweep import plan as planning
 from jaxac.sweep.batches import Batch
-from jaxac.sweep.run import held_plan
 
 Act = Callable[[Any, Any, Any], tuple[Any, Any]]
 """`act(key, carry, obs) -> action, carry` for obs [N, ...]; carry is None as episodes begin."""
@@ -48,7 +47,7 @@ def load_policy(
     directory = RunDirectory.open(results.path)
     try:
         found = _chosen(results, directory.ledger.runs(), run, config)
-        plan = held_plan(directory)
+        plan = held.plan(directory)
         batch, states, step = _restored(directory, plan, found.run)
     finally:
         directory.close()

@@ -1,17 +1,21 @@
 """From a run directory to data: `jaxac.load(DIR)`."""
 
+import contextlib
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from jaxac.errors import StoreError
-from jaxac.report import figures, tables
+from jaxac.errors import RegistryError, StoreError
+from jaxac.fields import Search
+from jaxac.report import figures, importance, parallel, tables
 from jaxac.store import files, shards
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep.spec import names
+from jaxac.sweep.configs import task_space
+from jaxac.sweep.spec import held_sweep, names
 
 KEYS = ["config", "seed", "step"]
 
@@ -25,14 +29,25 @@ class Results:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         directory = RunDirectory.open(self.path)
-        self.manifest = directory.manifest
+        proposed = [c for leg in directory.ledger.legs() for c in leg["configs"]]
+        configs = [*directory.manifest["configs"], *proposed]
+        self.manifest = {**directory.manifest, "configs": configs}
         self._runs = directory.ledger.runs()
         self._chunks = directory.ledger.chunks()
+        self._batches = directory.ledger.batches()
         self.seconds = {
             "compile": directory.ledger.seconds("compile"),
             "run": directory.ledger.seconds("chunks"),
         }
+        self.compiles = directory.ledger.count("compile")
         directory.close()
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps that were trained, over all runs."""
+        return sum(
+            len(self._batches[c.batch]["runs"]) * c.env_steps // (c.chunk + 1) for c in self._chunks
+        )
 
     @functools.cached_property
     def wide(self) -> pd.DataFrame:
@@ -91,19 +106,25 @@ class Results:
 
         Those on one environment are ranked among themselves, one environment after another.
         """
-        if metric not in self.wide and not self.wide.empty:
-            known = ", ".join(m for m in self.wide if m not in KEYS)
-            raise StoreError(f"{self.path} has no metric {metric!r}; it has {known}")
-        frame, configs, status = self.frame(), self.configs, self.status
-        if "env" not in configs:
-            return tables.rank(frame, configs, status, metric)
-        ranked = []
-        for _, some in configs.groupby("env", sort=False):
-            numbers = some.index.tolist()
-            here = frame.loc[frame["config"].isin(numbers)]
-            states = status.loc[status.index.isin(numbers, level="config")]
-            ranked.append(tables.rank(here, some, states, metric))
+        self._check(metric)
+        parts = tables.by_env(self.frame(), self.configs, self.status)
+        ranked = [
+            tables.rank(frame, configs, status, metric) for _, frame, configs, status in parts
+        ]
         return pd.concat(ranked, ignore_index=True)
+
+    def importance(self, metric: str = "eval_return") -> pd.DataFrame:
+        """The share of the variance of final scores that each swept hyper-parameter explains.
+
+        As `jaxac.report.importance`, on each environment by itself; axes are weighed as the sweep
+        drew them. Needs the extra `optuna`. Raises `ReportError` without it, or where there is too
+        little to analyse.
+        """
+        self._check(metric)
+        configs = self.configs
+        if isinstance(self.manifest["sweep"]["configs"], list):
+            configs = _with_defaults(configs, list(map(self.hp, configs.index.tolist())))
+        return importance.importance(self.frame(), configs, self.status, metric, self._searches())
 
     def plot(
         self,
@@ -112,27 +133,56 @@ class Results:
         top: int = 5,
         suffix: str = "png",
     ) -> list[Path]:
-        """Draw learning curves, and sensitivity if something was swept; returns the paths.
+        """Draw learning curves, sensitivity, and parallel coordinates; returns the paths.
 
-        They go into `folder`, by default the run directory; `suffix` is png, pdf or svg.
+        Sensitivity is drawn if something was swept, parallel coordinates if two hyper-parameters
+        were. Each of several environments has pictures of its own, named after it. They go into
+        `folder`, by default the run directory; `suffix` is png, pdf or svg.
         """
+        self._check(metric)
         folder = self.path if folder is None else Path(folder)
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         sweep = self.manifest["sweep"]
-        title = " on ".join(names(sweep[k]) for k in ("algorithm", "env"))
-        frame, configs, table = self.frame(), self.configs, self.table(metric)
-        paths = [folder / f"{name}.{suffix}" for name in ("learning_curves", "sensitivity")]
-        with files.explained(folder):
-            figures.learning_curves(frame, configs, table, paths[0], title, top, metric)
-            if configs.empty:
-                return paths[:1]
-            figures.sensitivity(frame, configs, paths[1], title, metric, self.status)
+        paths = []
+        for env, frame, configs, status in tables.by_env(self.frame(), self.configs, self.status):
+            title = f"{names(sweep['algorithm'])} on {env or names(sweep['env'])}"
+            end = f"-{files.file_name(env)}.{suffix}" if env else f".{suffix}"
+            if env:  # what is swept on other environments alone is no axis here
+                configs = configs.drop(columns="env").dropna(axis="columns", how="all")
+            kinds = ("learning_curves", "sensitivity", "parallel_coordinates")
+            kinds = kinds[: 1 + min(2, len(configs.columns))]
+            here = [folder / f"{kind}{end}" for kind in kinds]
+            table = tables.rank(frame, configs, status, metric)
+            with files.explained(folder):
+                figures.learning_curves(frame, configs, table, here[0], title, top, metric)
+                if len(here) > 1:
+                    figures.sensitivity(frame, configs, here[1], title, metric, status)
+                if len(here) > 2:
+                    parallel.parallel_coordinates(
+                        frame, configs, here[2], title, metric, status, top
+                    )
+            paths += here
         return paths
 
     def hp(self, config: int) -> dict[str, Any]:
         """All hyper-parameters of a configuration, as plain data."""
         return self.manifest["configs"][config]["hp"]
+
+    def _check(self, metric: str) -> None:
+        if metric not in self.wide and not self.wide.empty:
+            known = ", ".join(m for m in self.wide if m not in KEYS)
+            raise StoreError(f"{self.path} has no metric {metric!r}; it has {known}")
+
+    def _searches(self) -> dict[str, Search]:
+        """The ranges that the sweep drew its points from, by the columns of `configs`."""
+        sweep = held_sweep(self.manifest, self.path)
+        found: dict[str, Search] = {}
+        for task in range(len(sweep.tasks)):
+            # an algorithm that is no longer installed leaves its axes to be judged by their values
+            with contextlib.suppress(RegistryError):
+                found |= {name: axis.search for name, axis in task_space(sweep, task).axes.items()}
+        return found
 
     def __repr__(self) -> str:
         done = sum(r.status in ("done", "stopped", "diverged") for r in self._runs)
@@ -140,6 +190,24 @@ class Results:
 
     def _repr_markdown_(self) -> str:
         return tables.render(self.table(), "md")
+
+
+def _with_defaults(configs: pd.DataFrame, hps: list[dict[str, Any]]) -> pd.DataFrame:
+    """Points given one by one, where fields that some leave out have the values they had there."""
+
+    def value(path: str, found: Any) -> Any:
+        for part in path.split("."):
+            found = found.get(part, float("nan")) if isinstance(found, dict) else float("nan")
+        return found
+
+    filled = configs.copy()
+    for name in configs:
+        lacking = [isinstance(x, float) and math.isnan(x) for x in configs[name]]
+        cells = zip(configs[name], lacking, hps, strict=True)
+        filled[name] = pd.Series(
+            [value(str(name), hp) if gone else x for x, gone, hp in cells], configs.index, object
+        )
+    return filled
 
 
 def load(path: str | Path) -> Results:

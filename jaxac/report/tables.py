@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,24 @@ def curves(frame: pd.DataFrame, metric: str) -> dict[int, tuple[np.ndarray, np.n
     return result
 
 
+def by_env(
+    frame: pd.DataFrame, configs: pd.DataFrame, status: pd.Series | None = None
+) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame, pd.Series | None]]:
+    """The parts of a sweep whose scores compare, each as `(env, frame, configs, status)`.
+
+    A part is on one environment, which the column `env` of `configs` names; without that column
+    there is one part, and `env` is empty.
+    """
+    if "env" not in configs:
+        yield "", frame, configs, status
+        return
+    for env, some in configs.groupby("env", sort=False):
+        numbers = some.index.tolist()
+        here = frame.loc[frame["config"].isin(numbers)]
+        states = None if status is None else status.loc[status.index.isin(numbers, level=0)]
+        yield str(env), here, some, states
+
+
 def rank(
     frame: pd.DataFrame,
     configs: pd.DataFrame,
@@ -133,7 +151,13 @@ def render(table: pd.DataFrame, fmt: str, top: int | None = None) -> str:
 
 
 def format_value(value: Any) -> str:
-    """A hyper-parameter as short text: 4 significant digits, `3e-5`, `[64, 64]`, `-` for none."""
+    """A hyper-parameter as short text: 4 significant digits, `3e-5`, `[64, 64]`, `-` for none.
+
+    An operator is its name and fields, `NStep(n=5)`.
+    """
+    if isinstance(value, Mapping) and "op" in value:
+        fields = ", ".join(f"{k}={format_value(v)}" for k, v in value.items() if k != "op")
+        return f"{value['op']}({fields})" if fields else str(value["op"])
     if isinstance(value, (list, tuple, np.ndarray)):
         return f"[{', '.join(format_value(v) for v in value)}]"
     if _is_none(value):
@@ -237,8 +261,12 @@ def _is_right(table: pd.DataFrame) -> list[bool]:
 
 
 def _markdown(table: pd.DataFrame, top: int) -> str:
-    header, rows = _cells(table, top, "-", "**%s**", _escape_markdown)
-    right = _is_right(table)
+    header, rows = _cells(table, top, "-", "**%s**", escape_markdown)
+    return pipes(header, rows, _is_right(table))
+
+
+def pipes(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+    """A Markdown table of escaped cells; `right` says which columns align right."""
     widths = [max(3, *(len(row[i]) for row in [header, *rows])) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -268,7 +296,8 @@ def _csv(table: pd.DataFrame, top: int) -> str:
     return pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text as a cell of a Markdown table."""
     return re.sub(r"([\\|*`<])", r"\\\1", text).replace("\n", " ")
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxac.envs.canvas import BLUE, GREEN, INK, VERMILION, rgb
 from jaxac.envs.picture import figure_picture
-from jaxac.report.figures import STYLE
+from jaxac.report.drawing import STYLE
 
 MOST_ROWS = 6  # numbers that get a panel each; more share a heat map
 FEW_STEPS = 40  # episodes up to this length show each step as a dot

@@ -66,3 +66,8 @@ def explained(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(f"the disk is full: could not write {path}; {FREE_SPACE}") from error
         raise StoreError(f"could not write {path}: {error.strerror}") from error
+
+
+def file_name(text: str) -> str:
+    """`text` with all but letters, digits, dots, dashes and underscores made dashes."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)

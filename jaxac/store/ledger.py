@@ -11,7 +11,7 @@ from typing import Any
 from jaxac.errors import StoreError
 from jaxac.store.files import FREE_SPACE
 
-SCHEMA = 2
+SCHEMA = 3
 _TABLES = """
 create table meta (key text primary key, value text not null) strict;
 create table runs (
@@ -34,6 +34,7 @@ create table events (what text not null, detail text not null) strict;
 create table timings (what text not null, seconds real not null) strict;
 """
 
+_ADD_RUN = "insert into runs values (?, ?, ?, ?, null, null)"
 _SOUND = "diverged_step = null, diverged_metric = null"
 
 
@@ -97,7 +98,7 @@ class Ledger:
             db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
             db.execute("insert into meta values ('manifest_sha256', ?)", (manifest_sha256,))
             rows = [(r.run, r.config, r.seed, r.status) for r in runs]
-            db.executemany("insert into runs values (?, ?, ?, ?, null, null)", rows)
+            db.executemany(_ADD_RUN, rows)
         return ledger
 
     @classmethod
@@ -138,15 +139,17 @@ class Ledger:
         self,
         detail: Mapping[str, Any],
         batches: Mapping[int, Mapping[str, Any]],
+        runs: Iterable[RunRow] = (),
         replaced: Iterable[int] = (),
     ) -> None:
-        """Record a decision and the batches that follow from it, all or nothing.
+        """Record a decision, its new runs and the batches that follow from it, all or nothing.
 
         Runs that are `replaced` take over another's state, so they have not diverged any more.
         """
         with self._transaction() as db:
             (leg,) = db.execute("select count(*) from legs").fetchone()
             db.execute("insert into legs values (?, ?)", (leg, json.dumps(detail)))
+            db.executemany(_ADD_RUN, [(r.run, r.config, r.seed, r.status) for r in runs])
             rows = [(number, leg, json.dumps(x)) for number, x in batches.items()]
             db.executemany("insert into batches values (?, ?, ?)", rows)
             db.executemany(
@@ -225,6 +228,15 @@ class Ledger:
         with self._transaction() as db:
             db.execute("delete from checkpoints where batch = ?", (batch,))
 
+    def add_event(self, what: str, detail: str) -> None:
+        """Record something that happened, in words or as JSON."""
+        with self._transaction() as db:
+            db.execute("insert into events values (?, ?)", (what, detail))
+
+    def events(self, what: str) -> list[str]:
+        """The details of what happened, in order."""
+        return [x for (x,) in self._all("select detail from events where what = ?", what)]
+
     def add_time(self, what: str, seconds: float) -> None:
         """Record seconds spent on something that is not a chunk."""
         with self._transaction() as db:
@@ -235,6 +247,10 @@ class Ledger:
         if what == "chunks":
             return self._one("select total(seconds) from chunks")
         return self._one("select total(seconds) from timings where what = ?", what)
+
+    def count(self, what: str) -> int:
+        """How often seconds were recorded for something."""
+        return int(self._one("select count(*) from timings where what = ?", what))
 
     def runs(self) -> list[RunRow]:
         """Every run, by number."""

@@ -5,9 +5,10 @@ import dataclasses
 from jaxac import config
 from jaxac.errors import SweepError
 from jaxac.report.results import Results
+from jaxac.store import files
 from jaxac.sweep import progress as display
 from jaxac.sweep import run as running
-from jaxac.sweep.spec import Sweep
+from jaxac.sweep.spec import Sweep, held_sweep
 
 FOLDER = "report"
 
@@ -16,7 +17,7 @@ def report(
     results: Results,
     num_seeds: int = 10,
     progress: display.Reporter | None = None,
-    workers: int = 0,
+    workers: int | None = None,
 ) -> list[Results]:
     """Train the best configuration of each algorithm on each environment on fresh seeds.
 
@@ -34,7 +35,7 @@ def report(
 def sweeps(results: Results, num_seeds: int) -> dict[str, Sweep]:
     """The sweeps of `report`, by the name of their folder."""
     manifest, table = results.manifest, results.table()
-    tuned = running.held_sweep(manifest, results.path)
+    tuned = held_sweep(manifest, results.path)
     first = max(tuned.seed_list) + 1
     constants = {k: v for k, v in tuned.env_params.items() if isinstance(v, int | float)}
     found = {}
@@ -49,7 +50,7 @@ def sweeps(results: Results, num_seeds: int) -> dict[str, Sweep]:
             )
         swept = config.numbers(manifest["configs"][ranked[0]]["swept"])
         point = {k: v for k, v in swept.items() if k not in ("algorithm", "env")}
-        found[running.file_name(f"{algorithm}-{env}")] = dataclasses.replace(
+        found[files.file_name(f"{algorithm}-{env}")] = dataclasses.replace(
             tuned,
             algorithm=algorithm,
             env=env,

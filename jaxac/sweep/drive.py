@@ -2,8 +2,9 @@
 
 import dataclasses
 
+from jaxac import config
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import interrupt
+from jaxac.sweep import held, interrupt
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Engine
 from jaxac.sweep.facts import Facts
@@ -56,9 +57,14 @@ def decide(facts: Facts, directory: RunDirectory, capacity: int) -> None:
         if not legs:
             return
         for leg in legs:
+            known = facts.plan.num_runs
+            fresh = facts.take_up(leg)
             batches = facts.split(leg)
             directory.ledger.add_leg(
-                dataclasses.asdict(leg), {b.id: b.to_json() for b in batches}, leg.sources
+                {**dataclasses.asdict(leg), "configs": list(map(held.config_words, fresh))},
+                {b.id: b.to_json() for b in batches},
+                held.rows(facts.plan, known),
+                leg.sources,
             )
             facts.decided(leg, batches)
             for number in facts.spent():
@@ -70,6 +76,7 @@ def acknowledged(plan: Plan, directory: RunDirectory) -> Facts:
     facts, scores = Facts(plan), directory.scores()
     batches = [Batch.from_json(x) for x in directory.ledger.batches().values()]
     for number, leg in enumerate(directory.ledger.legs()):
+        facts.take_up(_leg(leg))
         facts.decided(_leg(leg), [batch for batch in batches if batch.leg == number])
     for batch in batches:
         for chunk, values in sorted(scores.get(batch.id, {}).items()):
@@ -80,4 +87,5 @@ def acknowledged(plan: Plan, directory: RunDirectory) -> Facts:
 def _leg(data: dict) -> Leg:
     """What was recorded of a leg; JSON has made its numbers of runs into text."""
     numbered = {k: {int(run): x for run, x in data[k].items()} for k in ("sources", "changes")}
-    return Leg(tuple(data["runs"]), data["share"], **numbered)
+    points = tuple((task, config.numbers(point)) for task, point in data["points"])
+    return Leg(tuple(data["runs"]), data["share"], **numbered, points=points)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from jaxac.report import stats
-from jaxac.sweep import spec
 from jaxac.sweep.batches import Batch, chunks_of, split
-from jaxac.sweep.plan import Plan
+from jaxac.sweep.configs import Config, TaskSpace, task_space
+from jaxac.sweep.plan import Plan, extended
 from jaxac.sweep.schedulers.role import Leg
-from jaxac.sweep.space import Axis
+from jaxac.sweep.space import Axes
 
 
 @dataclasses.dataclass
@@ -31,6 +31,12 @@ class Facts:
         self.legs.append(leg)
         for batch in batches:
             self.batches[batch.id] = self.open[batch.id] = batch
+
+    def take_up(self, leg: Leg) -> tuple[Config, ...]:
+        """Add the configurations that a decision brings to the plan; returns them."""
+        known = len(self.plan.configs)
+        self.plan = extended(self.plan, leg.points)
+        return self.plan.configs[known:]
 
     def add(self, batch: Batch, chunk: int, scores: Iterable[float]) -> None:
         """Take a chunk of a batch into account: the score of each run."""
@@ -97,10 +103,13 @@ class Facts:
             by_env.setdefault(self.plan.tasks[config.task].names[1], []).append(number)
         return list(by_env.values())
 
-    def axes(self, run: int) -> dict[str, Axis]:
+    def space(self, task: int) -> TaskSpace:
+        """The space of a task of the plan."""
+        return task_space(self.plan.sweep, task)
+
+    def axes(self, run: int) -> Axes:
         """The axes of the space that a run is drawn from."""
-        config = self.plan.configs[self.plan.run(run).config]
-        return spec.axes(self.plan.sweep, config.task)
+        return self.space(self.plan.configs[self.plan.run(run).config].task).axes
 
     def swept(self, run: int) -> dict:
         """The swept values that a run began with."""

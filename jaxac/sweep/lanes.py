@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxac.core import replace
+from jaxac.sweep import device
 from jaxac.sweep import plan as planning
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.plan import Group, Plan
@@ -30,6 +31,7 @@ class Program:
     advance: Any
     compile_seconds: float
     traces: int
+    bytes: int  # of memory that a chunk takes, states included
     names: tuple[str, ...]  # of an update's metrics, in alphabetical order
 
     def diverged(self, metrics: dict[str, np.ndarray], num_updates: int) -> dict[int, Bad]:
@@ -62,7 +64,15 @@ def compile_program(plan: Plan, group: Group, width: int) -> Program:
     compiled_start = lowered.compile()
     compiled_advance = jax.jit(jax.vmap(advance), donate_argnums=0).lower(states).compile()
     took = time.perf_counter() - begin
-    return Program(compiled_start, compiled_advance, took, len(traces), traces[-1])
+    needed = max(map(memory, (compiled_start, compiled_advance)))
+    return Program(compiled_start, compiled_advance, took, len(traces), needed, traces[-1])
+
+
+def memory(compiled: Any) -> int:
+    """Bytes that a compiled program takes while it runs, by XLA's own account."""
+    parts = compiled.memory_analysis()
+    held = parts.argument_size_in_bytes + parts.output_size_in_bytes - parts.alias_size_in_bytes
+    return held + parts.temp_size_in_bytes
 
 
 def starter(plan: Plan, group: Group) -> Any:
@@ -109,6 +119,23 @@ def with_value(hp: Any, path: str, lane: int, value: float) -> Any:
     column = np.array(current)
     column[lane] = value
     return replace(hp, **{name: jnp.asarray(column)})
+
+
+def in_parts(function: Any, lanes: int, *rows: Any) -> Any:
+    """`function` of stacked rows [width, ...], as many at a time as it is compiled for.
+
+    Where these are fewer than `width`, the parts are joined in the host's memory.
+    """
+    width = jax.tree.leaves(rows)[0].shape[0]
+    here = jax.devices()[0]
+    if lanes == width:
+        return function(*jax.device_put(rows, here))
+    parts = []
+    for first in range(0, width, lanes):
+        places = np.minimum(np.arange(first, first + lanes), width - 1)
+        some = jax.device_put(jax.tree.map(lambda x, places=places: x[places], rows), here)
+        parts.append(jax.device_put(function(*some), device.host()))
+    return jax.tree.map(lambda *x: jnp.concatenate(x)[:width], *parts)
 
 
 def to_host(metrics: dict[str, jax.Array], width: int) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -12,8 +13,10 @@ import numpy as np
 from jaxac import registry
 from jaxac.core import Algorithm, replace
 from jaxac.envs.contract import Env
-from jaxac.sweep import spec
-from jaxac.sweep.spec import Config, Sweep
+from jaxac.sweep import configs as configuring
+from jaxac.sweep import device
+from jaxac.sweep.configs import Config, task_space
+from jaxac.sweep.spec import Sweep
 
 CPU_LANES = 16  # widest lane batch on a CPU: wider gains nothing there
 ACCELERATOR_LANES = 1024
@@ -48,7 +51,7 @@ class Group:
     num_chunks: int
     num_updates: int  # per chunk
     env_steps: int  # of one run in one chunk
-    lane_bytes: int  # state of one lane
+    lane_bytes: int  # state of one lane, as a checkpoint holds it
     shared: dict[str, Any]  # swept values that all its runs have in common
 
     @property
@@ -75,9 +78,18 @@ class Plan:
         return len(self.configs) * len(self.sweep.seed_list)
 
     @property
+    def num_configs(self) -> int:
+        """Configurations at the end of the sweep; `configs` has less while some are awaited."""
+        return self.sweep.num_configs or len(self.configs)
+
+    @property
     def env_steps(self) -> int:
-        """Environment steps of training, if every run goes to its end."""
-        return sum(len(g.runs) * g.num_chunks * g.env_steps for g in self.groups)
+        """Environment steps of training, if every run goes to its end.
+
+        Configurations that are awaited count as those that are there do.
+        """
+        known = sum(len(g.runs) * g.num_chunks * g.env_steps for g in self.groups)
+        return known * self.num_configs // len(self.configs)
 
     def run(self, number: int) -> Run:
         """The run of a number: seeds fastest."""
@@ -100,7 +112,27 @@ def make_plan(sweep: Sweep) -> Plan:
         Task((key, name), registry.make_algorithm(key, envs[name]), envs[name])
         for key, name in sweep.tasks
     )
-    configs = spec.configs(sweep, [task.env.params for task in tasks])
+    return _planned(sweep, tasks, configuring.configs(sweep, [task.env.params for task in tasks]))
+
+
+def extended(plan: Plan, points: Sequence[tuple[int, dict[str, Any]]]) -> Plan:
+    """The plan with further configurations: for each its task, and its point of the space.
+
+    What was there keeps its number and its width. Raises `ConfigError` as `make_plan` does.
+    """
+    if not points:
+        return plan
+    spaces = [task_space(plan.sweep, task) for task in range(len(plan.tasks))]
+    fresh = [spaces[task].config(point, plan.tasks[task].env.params) for task, point in points]
+    made = _planned(plan.sweep, plan.tasks, [*plan.configs, *fresh])
+    groups = [
+        dataclasses.replace(group, width=plan.groups[i].width) if i < len(plan.groups) else group
+        for i, group in enumerate(made.groups)
+    ]
+    return dataclasses.replace(made, groups=tuple(groups))
+
+
+def _planned(sweep: Sweep, tasks: tuple[Task, ...], configs: Sequence[Config]) -> Plan:
     by_structure: dict[Any, list[int]] = {}
     for i, config in enumerate(configs):
         by_structure.setdefault(_structure(config), []).append(i)
@@ -120,7 +152,7 @@ def make_plan(sweep: Sweep) -> Plan:
                 len(groups),
                 first.task,
                 runs,
-                _width(len(runs), sweep.lanes),
+                even_width(len(runs), sweep.lanes or default_lanes()),
                 num_chunks,
                 num_updates,
                 one_update * num_updates,
@@ -129,6 +161,18 @@ def make_plan(sweep: Sweep) -> Plan:
             )
         )
     return Plan(sweep, tasks, tuple(planned), tuple(groups))
+
+
+def with_widths(plan: Plan, widths: Sequence[int]) -> Plan:
+    """The plan with these lanes in its groups' widest batches."""
+    groups = zip(plan.groups, widths, strict=True)
+    made = tuple(dataclasses.replace(g, width=even_width(len(g.runs), w)) for g, w in groups)
+    return dataclasses.replace(plan, groups=made)
+
+
+def even_width(num_runs: int, most: int) -> int:
+    """The width that splits runs most evenly into the fewest batches of at most `most` lanes."""
+    return math.ceil(num_runs / math.ceil(num_runs / most))
 
 
 def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
@@ -150,15 +194,14 @@ def chunks(sweep: Sweep, steps_per_update: int) -> tuple[int, int]:
     return math.ceil(updates / best), best
 
 
+def default_lanes() -> int:
+    """The widest lane batch, where a sweep does not say."""
+    return CPU_LANES if device.is_cpu() else ACCELERATOR_LANES
+
+
 def _structure(config: Config) -> Any:
-    return config.task, jax.tree.structure((config.hp, config.env_params)), type(config.hp)
-
-
-def _width(num_runs: int, lanes: int | None) -> int:
-    """The width that splits the runs most evenly into the fewest batches of at most `lanes`."""
-    on_cpu = jax.default_backend() == "cpu"
-    lanes = lanes or (CPU_LANES if on_cpu else ACCELERATOR_LANES)
-    return math.ceil(num_runs / math.ceil(num_runs / lanes))
+    hp = replace(config.hp, num_updates=1)  # which a plan sets itself
+    return config.task, jax.tree.structure((hp, config.env_params)), type(hp)
 
 
 def _lane_bytes(algorithm: Algorithm, config: Config) -> int:
@@ -172,7 +215,7 @@ def _itemsize(dtype: Any) -> int:
     return 8 if is_key else np.dtype(dtype).itemsize
 
 
-def _shared(configs: list[Config], members: list[int]) -> dict[str, Any]:
+def _shared(configs: Sequence[Config], members: list[int]) -> dict[str, Any]:
     """The swept values that all members have in common."""
     first, *rest = [configs[i].swept for i in members]
     return {k: v for k, v in first.items() if all(other.get(k) == v for other in rest)}

@@ -11,11 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from jaxac.report import stats
-from jaxac.sweep import spec
+from jaxac.sweep import device, spec
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Advanced
 from jaxac.sweep.facts import Facts
 from jaxac.sweep.plan import Plan
+
+REFRESH = 0.2  # seconds between two looks of a display
 
 
 class Reporter(Protocol):
@@ -85,23 +87,29 @@ class Tally:
         self.since: float | None = None  # when training began
         self.scores: dict[int, float] = {}
         self.decided = 0  # env steps that the scheduler has asked for so far
+        self.training_now: dict[int, Batch] = {}
 
-    def training(self) -> None:
-        """The first time, training time counts from here."""
+    def training(self, batch: Batch) -> None:
+        """A batch trains; the first time, training time counts from here."""
         self.since = self.since or time.monotonic()
+        self.training_now[batch.id] = batch
 
     def resumed(self, facts: Facts) -> None:
         """Take into account what is on disk."""
+        self.plan = facts.plan
         for run in facts.scores:
             self._take(facts, run)
         self._count(facts)
 
     def advanced(self, facts: Facts, told: Advanced) -> None:
         """Take into account a chunk that was trained now."""
+        self.plan = facts.plan
         before = self.total
         for run in told.batch.runs:
             self._take(facts, run)
         self.fresh_steps += self.total - before
+        if told.ended:
+            self.training_now.pop(told.batch.id, None)
         self._count(facts)
 
     def _take(self, facts: Facts, run: int) -> None:
@@ -136,7 +144,15 @@ class Tally:
     @property
     def diverged(self) -> int:
         """Runs whose last score is no number."""
-        return sum(not np.isfinite(score) for score in self.scores.values())
+        return sum(self._lost(run) for run in self.scores)
+
+    @property
+    def live(self) -> int:
+        """Lanes that train now and have not diverged."""
+        return sum(not self._lost(run) for b in self.training_now.values() for run in b.runs)
+
+    def _lost(self, run: int) -> bool:
+        return not np.isfinite(self.scores.get(run, 0.0))
 
     def best(self) -> tuple[int, float] | None:
         """The configuration with the highest interquartile mean of its runs' latest returns."""
@@ -148,13 +164,17 @@ class Tally:
         return max(scores.items(), key=lambda item: item[1]) if scores else None
 
     def words(self) -> str:
-        """Runs done and diverged, rate, time left."""
-        parts = [f"{self.runs_done}/{self.plan.num_runs} runs"]
+        """Runs done, training and diverged, rate, time left, memory in use."""
+        runs = self.plan.num_configs * len(self.plan.sweep.seed_list)
+        parts = [f"{self.runs_done}/{runs} runs"]
+        if self.live:
+            parts.append(f"{self.live} lane{'s'[: self.live != 1]}")
         if self.diverged:
             parts.append(f"{self.diverged} diverged")
         if self.rate:
             left = (self.decided - self.total) / self.rate
             parts += [f"{si(self.rate)} env steps/s", f"{clock(left)} left"]
+        parts.append(f"{si(device.used_bytes())}B")
         return "  ".join(parts)
 
     def best_words(self) -> str:
@@ -171,6 +191,7 @@ class Live:
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console()
+        self.shown = 0.0
 
     def planned(self, plan, where):
         self.tally = Tally(plan)
@@ -193,13 +214,15 @@ class Live:
         self._show(f"compiling group {batch.group + 1}/{len(self.tally.plan.groups)}")
 
     def training(self, batch):
-        self.tally.training()
+        self.tally.training(batch)
 
     def advanced(self, facts, told):
         self.tally.advanced(facts, told)
-        self._show("")
+        if time.monotonic() - self.shown > REFRESH:
+            self._show("")
 
     def _show(self, doing):
+        self.shown = time.monotonic()
         words = "  ".join(filter(None, [doing, self.tally.words()]))
         total = self.tally.decided or self.tally.plan.env_steps
         self.bar.update(self.task, completed=self.tally.total, total=total, description=words)
@@ -231,7 +254,7 @@ class Plain:
         pass
 
     def training(self, batch):
-        self.tally.training()
+        self.tally.training(batch)
 
     def advanced(self, facts, told):
         self.tally.advanced(facts, told)
@@ -257,8 +280,8 @@ def headline(plan: Plan, where: str) -> str:
     sweep = plan.sweep
     seeds = len(sweep.seed_list)
     return (
-        f"{spec.names(sweep.algorithm)} on {spec.names(sweep.env)}: {len(plan.configs)} "
-        f"configuration{'s'[: len(plan.configs) != 1]} x {seeds} seed{'s'[: seeds != 1]}, "
+        f"{spec.names(sweep.algorithm)} on {spec.names(sweep.env)}: {plan.num_configs} "
+        f"configuration{'s'[: plan.num_configs != 1]} x {seeds} seed{'s'[: seeds != 1]}, "
         f"{si(plan.env_steps)} env steps in all, {len(plan.groups)} "
         f"program{'s'[: len(plan.groups) != 1]} -> {where}"
     )

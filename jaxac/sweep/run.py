@@ -1,110 +1,85 @@
 """Run a sweep durably: plan, run directory, engine, results."""
 
 import datetime
-import importlib.metadata
-import platform
-import subprocess
 from pathlib import Path
-from typing import Any
 
-import jax
-
-import jaxac
-from jaxac import config
-from jaxac.errors import StoreError, SweepError
+from jaxac.errors import SweepError
 from jaxac.report.results import Results, load
-from jaxac.store import rundir
-from jaxac.store.ledger import RunRow
+from jaxac.store import files, rundir
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import cache
+from jaxac.sweep import cache, costs, device, held
 from jaxac.sweep import progress as display
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.drive import drive
+from jaxac.sweep.engines.auto import Auto
 from jaxac.sweep.engines.executor import last_home
 from jaxac.sweep.engines.inline import Inline
+from jaxac.sweep.engines.role import Engine
 from jaxac.sweep.engines.workers import Workers
 from jaxac.sweep.plan import Plan, make_plan
-from jaxac.sweep.spec import Sweep, from_words, names
-
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "gymnax", "numpy")
+from jaxac.sweep.spec import Sweep, names
 
 
 def run(
     sweep: Sweep,
     out: str | Path | None = None,
     progress: display.Reporter | None = None,
-    workers: int = 0,
+    workers: int | None = None,
 ) -> Results:
     """Run a sweep to its end and return its results.
 
     `out` is the run directory, `runs/<name>-<time>` by default. If it holds this very sweep
     already, the sweep goes on where it stopped. `workers` are processes, each on a core of its own;
-    with 0 it runs in this process. Raises a `JaxacError` for anything wrong with the
-    sweep, or if `out` holds something else.
+    with 0 it runs in this process, by default it changes over to workers if that saves time. The
+    results are the same. Raises a `JaxacError` for anything wrong with the sweep, or if `out` holds
+    something else.
     """
+    cache.enable()
     plan = make_plan(sweep)
     path = Path(out) if out is not None else default_directory(sweep)
     if rundir.is_run_directory(path):
-        held = rundir.read_manifest(path)
-        if held.get("hash") != sweep.hash:
-            words = held.get("sweep", {})
+        manifest = rundir.read_manifest(path)
+        if manifest.get("hash") != sweep.hash:
+            words = manifest.get("sweep", {})
             what = " on ".join(names(words.get(k)) for k in ("algorithm", "env"))
             raise SweepError(
-                f"{path} holds another sweep ({what}, {held.get('hash')}); choose another --out, "
-                "or delete it"
+                f"{path} holds another sweep ({what}, {manifest.get('hash')}); choose another "
+                "--out, or delete it"
             )
         return resume(path, progress, workers)
-    runs = map(plan.run, range(plan.num_runs))
-    rows = [RunRow(r.id, r.config, r.seed, "pending") for r in runs]
-    directory = RunDirectory.create(path, manifest(plan), rows)
+    if not device.is_cpu():
+        plan = costs.fitted(plan)
+    directory = RunDirectory.create(path, held.manifest(plan), held.rows(plan))
     return _finish(plan, directory, progress, workers)
 
 
-def resume(path: str | Path, progress: display.Reporter | None = None, workers: int = 0) -> Results:
+def resume(
+    path: str | Path, progress: display.Reporter | None = None, workers: int | None = None
+) -> Results:
     """Go on with the sweep in a run directory; returns at once if it is complete.
 
     Raises `StoreError` if the directory is none, is in use, or was begun by other versions.
     """
+    cache.enable()
     directory = RunDirectory.open(Path(path), writing=True)
     try:
-        plan = held_plan(directory)
-        _check_same_plan(directory.manifest, manifest(plan), directory.path)
+        held.check(directory)
+        plan = held.first_plan(directory)
     except BaseException:
         directory.close()
         raise
     return _finish(plan, directory, progress, workers)
 
 
-def held_plan(directory: RunDirectory) -> Plan:
-    """The plan of the sweep that a run directory holds."""
-    return make_plan(held_sweep(directory.manifest, directory.path))
-
-
-def held_sweep(manifest: dict[str, Any], path: Path) -> Sweep:
-    """The sweep that a manifest in the folder `path` describes."""
-    return from_words(config.numbers(manifest["sweep"]), f"{path}/{rundir.MANIFEST}")
-
-
-def file_name(text: str) -> str:
-    """`text` with all but letters, digits, dots, dashes and underscores made dashes."""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)
-
-
 def _finish(
-    plan: Plan, directory: RunDirectory, progress: display.Reporter | None, workers: int
+    plan: Plan, directory: RunDirectory, progress: display.Reporter | None, workers: int | None
 ) -> Results:
     progress = progress or display.default()
-    cache.enable()
     try:
         mend(plan, directory, progress)
         progress.planned(plan, str(directory.path))
         try:
-            engine = (
-                Workers(plan, directory, progress, workers)
-                if workers
-                else Inline(plan, directory, progress)
-            )
-            drive(plan, directory, engine, progress)
+            drive(plan, directory, _engine(plan, directory, progress, workers), progress)
         finally:
             progress.ended()
     except KeyboardInterrupt as error:
@@ -112,6 +87,16 @@ def _finish(
     finally:
         directory.close()
     return load(directory.path)
+
+
+def _engine(
+    plan: Plan, directory: RunDirectory, progress: display.Reporter, workers: int | None
+) -> Engine:
+    if workers:
+        return Workers(plan, directory, progress, workers)
+    if workers is None and device.is_cpu():
+        return Auto(plan, directory, progress)
+    return Inline(plan, directory, progress)
 
 
 def mend(plan: Plan, directory: RunDirectory, progress: display.Reporter) -> None:
@@ -141,70 +126,8 @@ def default_directory(sweep: Sweep) -> Path:
     """`runs/<name>-<time>`, a name that is not taken yet."""
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = sweep.name or f"{names(sweep.algorithm)}-{names(sweep.env)}"
-    stem = file_name(name)
+    stem = files.file_name(name)
     path, again = Path("runs") / f"{stem}-{stamp}", 2
     while path.exists():
         path, again = Path("runs") / f"{stem}-{stamp}-{again}", again + 1
     return path
-
-
-def manifest(plan: Plan) -> dict[str, Any]:
-    """All that is needed to know what a run directory holds, and to go on with it."""
-    device = jax.devices()[0]
-    return {
-        "schema": 2,
-        "sweep": plan.sweep.to_json(),
-        "hash": plan.sweep.hash,
-        "tasks": [task.names for task in plan.tasks],
-        "configs": [
-            {"task": c.task, "swept": c.swept, "hp": config.to_json(c.hp)} for c in plan.configs
-        ],
-        "groups": [
-            {
-                "width": g.width,
-                "num_chunks": g.num_chunks,
-                "num_updates": g.num_updates,
-                "env_steps": g.env_steps,
-            }
-            for g in plan.groups
-        ],
-        "versions": {
-            "jaxac": jaxac.__version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
-        "device": {"platform": device.platform, "kind": device.device_kind},
-        "revision": _revision(),
-    }
-
-
-def _check_same_plan(held: dict[str, Any], now: dict[str, Any], path: Path) -> None:
-    """Refuse to go on where the numbers would not be those of an undisturbed sweep."""
-    differences = [
-        f"{part}: {held.get(part)} then, {now[part]} now"
-        for part in ("hash", "configs", "groups", "device")
-        if held.get(part) != now[part]
-    ]
-    for name, version in now["versions"].items():
-        before = held.get("versions", {}).get(name)
-        if name in ("jaxac", "jax", "jaxlib") and before != version:
-            differences.append(f"{name}: {before} then, {version} now")
-    if differences:
-        raise StoreError(
-            f"{path} cannot be resumed exactly: {'; '.join(d[:200] for d in differences)}. "
-            "Go back to what it was begun with, or start again in another --out"
-        )
-
-
-def _revision() -> str:
-    """The git commit of the code that runs, or "" outside a checkout."""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(Path(jaxac.__file__).parent), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return found.stdout.strip() if found.returncode == 0 else ""

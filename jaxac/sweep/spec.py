@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxac import config, registry
+from jaxac import config
 from jaxac.core import field, frozen
-from jaxac.envs.params import set_env_params
 from jaxac.envs.wrappers import words as wrapper_words
 from jaxac.errors import SweepError, closest
+from jaxac.store import rundir
 from jaxac.sweep import space as spaces
-from jaxac.sweep.schedulers.role import Everything, Scheduler
+from jaxac.sweep.schedulers.role import Everything, Proposer, Scheduler
 
 MAX_RUNS = 1_000_000
 MAX_STEPS = 10**11
@@ -101,6 +101,12 @@ class Sweep:
             raise SweepError(f'wrappers: {self.wrappers!r} is not a list such as ["TimeAware"]')
         object.__setattr__(self, "wrappers", wrapper_words.plain(self.wrappers))
         object.__setattr__(self, "scheduler", config.to_json(_scheduler(self.scheduler)))
+        if isinstance(self.chosen_scheduler, Proposer):
+            op = type(self.chosen_scheduler).__name__
+            if not isinstance(self.configs, int) or not (self.space or self.env_params):
+                raise SweepError(f"{op} proposes points: it needs a [space], and configs = N")
+            if self.sampler == "grid":
+                raise SweepError(f"{op} proposes points, so the sampler cannot be grid")
 
     @property
     def points(self) -> tuple[Mapping[str, Any], ...] | None:
@@ -128,6 +134,14 @@ class Sweep:
         return _scheduler(self.scheduler)
 
     @property
+    def num_configs(self) -> int | None:
+        """All configurations of a sweep that draws some of them only as it goes."""
+        if not isinstance(self.chosen_scheduler, Proposer):
+            return None
+        assert isinstance(self.configs, int)
+        return len(self.tasks) * self.configs
+
+    @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits; `name` and `lanes` change no result and do not count.
 
@@ -137,16 +151,6 @@ class Sweep:
         without |= set() if self.wrappers else {"wrappers"}
         without |= {"scheduler"} if isinstance(self.chosen_scheduler, Everything) else set()
         return config.stable_hash({k: v for k, v in self.to_json().items() if k not in without})
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """One row of the table: hyper-parameters and environment params, and what was swept."""
-
-    task: int  # in `Sweep.tasks`
-    hp: Any
-    env_params: Any
-    swept: dict[str, Any]
 
 
 def from_toml(path: str | Path) -> Sweep:
@@ -192,94 +196,9 @@ def from_words(data: Mapping[str, Any], source: str) -> Sweep:
         raise SweepError(f"{source}: {error}") from error
 
 
-def configs(sweep: Sweep, env_params: Sequence[Any]) -> list[Config]:
-    """Every configuration, task by task; `env_params` are the defaults of each task's environment.
-
-    Raises `ConfigError` for a field that is unknown, wrong or out of range anywhere in the space,
-    `SweepError` for a contradiction.
-    """
-    of_tasks = zip(range(len(sweep.tasks)), env_params, strict=True)
-    found = [config for task, params in of_tasks for config in _of_task(sweep, task, params)]
-    _check_size(sweep, len(found))
-    return found
-
-
-def _of_task(sweep: Sweep, task: int, env_params: Any) -> list[Config]:
-    algorithm, env = sweep.tasks[task]
-    base = registry.defaults(algorithm)
-    if sweep.tuned:
-        base = config.configure(base, _tuned(algorithm, env))
-    base = config.configure(base, {"total_steps": sweep.total_steps, **sweep.fixed})
-    found = _axes(sweep, base)
-    constants = {k: v for k, v in sweep.env_params.items() if f"env.{k}" not in found}
-    task_names = {"algorithm": algorithm, "env": env}
-    known = {**sweep.fixed, **task_names}
-    spaces.check_conditions(found, known)
-    several = {k: v for k, v in task_names.items() if not isinstance(getattr(sweep, k), str)}
-
-    def made(point: spaces.Point) -> Config:
-        own = {k: v for k, v in point.items() if not k.startswith("env.")}
-        of_env = {k[4:]: v for k, v in point.items() if k.startswith("env.")}
-        params = set_env_params(env_params, {**constants, **of_env})
-        swept = {**several, **{k: config.to_json(v) for k, v in point.items()}}
-        return Config(task, config.configure(base, own), params, swept)
-
-    return [made(point) for point in _sample(sweep, found, known)]
-
-
-def axes(sweep: Sweep, task: int) -> dict[str, spaces.Axis]:
-    """The axes of a task's space, with `env.<param>` for those of the environment."""
-    return _axes(sweep, registry.defaults(sweep.tasks[task][0]))
-
-
-def _axes(sweep: Sweep, base: Any) -> dict[str, spaces.Axis]:
-    declared = {f.path: f for f in config.fields(base)}
-    found: dict[str, spaces.Axis] = {}
-    for path, data in sweep.space.items():
-        info = declared.get(path)
-        found[path] = spaces.parse_axis(f"space.{path}", data, info.meta.search if info else None)
-    for name, data in sweep.env_params.items():
-        if isinstance(data, bool) or not isinstance(data, int | float):
-            found[f"env.{name}"] = spaces.parse_axis(f"env_params.{name}", data, None)
-    return found
-
-
-def _sample(sweep: Sweep, axes: Mapping[str, Any], known: spaces.Point) -> list[spaces.Point]:
-    if sweep.points is not None:
-        return list(map(dict, sweep.points))
-    assert isinstance(sweep.configs, int | None)
-    is_grid = sweep.sampler == "grid"
-    _check_size(sweep, spaces.grid_size(axes) if is_grid else sweep.configs or 1)
-    if is_grid:
-        points = spaces.grid(axes, known)
-        if sweep.configs not in (None, len(points)):
-            raise SweepError(
-                f"configs = {sweep.configs}, but this grid has {len(points)} points; leave it out"
-            )
-        return points
-    numbered = [name for name, axis in axes.items() if axis.num is not None]
-    if numbered:
-        raise SweepError(f"num belongs to a grid, but the sampler is {sweep.sampler}")
-    if axes and sweep.configs is None:
-        raise SweepError(f"configs is missing: how many points should {sweep.sampler} draw?")
-    if not axes and (sweep.configs or 1) > 1:
-        raise SweepError(f"configs = {sweep.configs}, but [space] is empty: they would be equal")
-    return spaces.draw(axes, sweep.sampler, sweep.configs or 1, sweep.sampler_seed, known)
-
-
-def _check_size(sweep: Sweep, count: int) -> None:
-    runs = count * len(sweep.seed_list)
-    if runs > MAX_RUNS:
-        raise SweepError(f"{runs:,} runs are more than the {MAX_RUNS:,} that one sweep may hold")
-
-
-def _tuned(algorithm: str, env: str) -> dict[str, Any]:
-    settings = registry.tuned(algorithm, env)
-    if settings is None:
-        raise SweepError(
-            f"tuned = true, but no settings ship for {algorithm} on {env}; leave it out"
-        )
-    return {k: v for k, v in settings.items() if k != "total_steps"}
+def held_sweep(manifest: Mapping[str, Any], path: Path) -> Sweep:
+    """The sweep that a manifest in the folder `path` describes."""
+    return from_words(config.numbers(manifest["sweep"]), f"{path}/{rundir.MANIFEST}")
 
 
 def names(value: Any) -> str:

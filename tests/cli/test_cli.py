@@ -80,7 +80,7 @@ def test_json_is_valid_where_every_run_diverged(tmp_path, capsys):
 
 
 def test_explicit_flags_win_over_tuned_settings_and_plain_leaves_them_out(capsys):
-    base = ["train", "ppo", "--env", "CartPole-v1", "--dry-run"]
+    base = ["train", "ppo", "--env", "CartPole-v1", "--dry-run", "--no-measure"]
     assert main(base) == 0
     shown = capsys.readouterr().out
     assert "settings tuned for CartPole-v1" in shown
@@ -128,6 +128,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(sweep_file, tmp_path, capsys
     assert main(["sweep", str(sweep_file), "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert "8 runs, 800 env steps, 1 programs to compile, 4 lane batches" in shown
+    assert "in this process if every run goes to its end" in shown
     assert [p.name for p in tmp_path.iterdir()] == ["mine.toml"]
 
 
@@ -150,6 +151,26 @@ def test_plot_writes_where_it_says(run_dir, tmp_path, capsys):
     assert main(["plot", str(run_dir), "--folder", str(tmp_path / "p"), "--format", "pdf"]) == 0
     for line in capsys.readouterr().out.splitlines():
         assert Path(line).read_bytes().startswith(b"%PDF")
+
+
+def test_importance_prints_shares_and_what_they_mean(run_dir, capsys):
+    assert main(["importance", str(run_dir)]) == 0
+    table, meaning = capsys.readouterr().out.split("\n\n")
+    row = [cell.strip() for cell in table.splitlines()[2].strip("|").split("|")]
+    assert row[:2] == ["learning_rate", "1.00"] and row[3:] == ["4", "0"]
+    assert "share of the variance of the final eval_return" in meaning
+    assert main(["importance", str(run_dir), "--format", "csv", "--metric", "param_norm"]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header == "hyperparameter,importance,std,configs,diverged"
+    assert row.startswith("learning_rate,") and row.endswith(",4,0")
+
+
+def test_importance_without_its_packages_is_one_message(run_dir, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert main(["importance", str(run_dir)]) == 1
+    captured = capsys.readouterr()
+    assert not captured.out and captured.err.count("\n") == 1
+    assert 'python -m pip install "jaxac[optuna]"' in captured.err
 
 
 def test_show_lists_fields_with_range_kind_and_paper(capsys):

@@ -9,9 +9,10 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from jaxac.errors import JaxacError
-from jaxac.report import figures
+from jaxac.report import drawing, figures, parallel
 from jaxac.report.tables import rank
 
 COUNT, SEEDS = 8, 3
@@ -54,14 +55,18 @@ def draw_sensitivity(path, frame=FRAME, configs=CONFIGS, status=STATUS, **option
     figures.sensitivity(frame, configs, path, status=status, **options)
 
 
-DRAW = [draw_curves, draw_sensitivity]
+def draw_parallel(path, frame=FRAME, configs=CONFIGS, status=STATUS, **options):
+    parallel.parallel_coordinates(frame, configs, path, status=status, **options)
+
+
+DRAW = [draw_curves, draw_sensitivity, draw_parallel]
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that would have been written."""
     kept = []
-    monkeypatch.setattr(figures, "_write", lambda figure, path: kept.append(figure))
+    monkeypatch.setattr(drawing, "write", lambda figure, path: kept.append(figure))
     return kept
 
 
@@ -184,9 +189,89 @@ def test_numbers_none_and_flags_may_share_a_sweep(drawn):
     assert labels == ["False", "True", "auto", "-"]
 
 
-def test_nothing_swept_is_said(drawn):
-    draw_sensitivity("a.png", configs=CONFIGS.iloc[:, :0])
+@pytest.mark.parametrize("draw", [draw_sensitivity, draw_parallel])
+def test_nothing_swept_is_said(drawn, draw):
+    draw("a.png", configs=CONFIGS.iloc[:, :0])
     assert drawn[0].axes[0].texts[0].get_text() == "no hyper-parameter was swept"
+
+
+def bundles(figure):
+    """`(lines [n, axes], colour, width, dashed)` of each bundle that is not empty."""
+    return [
+        (
+            np.array([path.vertices[:, 1] for path in found.get_paths()]),
+            to_hex(found.get_colors()[0]),
+            found.get_linewidth()[0],
+            found.get_linestyle()[0][1] is not None,
+        )
+        for found in figure.axes[0].collections
+        if found.get_paths()
+    ]
+
+
+def ticks_of(figure, at):
+    """`{text: height}` beside the axis at position `at`."""
+    found = [text for text in figure.axes[0].texts if text.xy[0] == at and text.get_fontsize() == 8]
+    return {text.get_text(): text.xy[1] for text in found}
+
+
+def test_every_config_is_a_line_through_its_values_to_its_score(drawn):
+    configs = CONFIGS.assign(flag=[True, False] * (COUNT // 2))
+    draw_parallel("a.png", configs=configs, top=3)
+    none, others, lost, best = bundles(drawn[0])
+    assert [len(bundle[0]) for bundle in (none, others, lost, best)] == [1, 3, 1, 3]
+    assert best[2] > others[2] and best[0].shape[1] == len(configs.columns) + 1
+    assert lost[1].upper() == drawing.VERMILION and none[1].upper() == drawing.GREY
+    assert lost[3] and not others[3] and not best[3]
+    rates = np.log(configs["learning_rate"].astype(float))
+    heights = (rates - rates.min()) / (rates.max() - rates.min())
+    np.testing.assert_allclose(best[0][:, 0], heights[[4, 6, 7]], err_msg="the best is drawn last")
+    assert (np.diff(best[0][:, -1]) > 0.0).all() and (best[0][0, -1] > others[0][:, -1]).all()
+    assert none[0][0, -1] == parallel.FOOT
+    assert legend_of(drawn[0]) == ["the best 3", "a run diverged", "no score"]
+
+
+def test_axes_of_parallel_coordinates_fit_their_values(drawn):
+    credit = ["GAE", {"op": "NStep", "n": 5}] * (COUNT // 2)
+    configs = CONFIGS.assign(credit=credit, width=[2, 16] * (COUNT // 2))
+    configs.loc[0, "credit.lam"] = np.nan
+    draw_parallel("a.png", configs=configs)
+    rate, lam, hidden, op, width, score = (ticks_of(drawn[0], at) for at in range(6))
+    low, high = np.log(configs["learning_rate"].astype(float).agg(["min", "max"]))
+    assert rate["1e-4"] == pytest.approx((np.log(1e-4) - low) / (high - low))
+    assert lam["-"] == parallel.FOOT and min(y for text, y in lam.items() if text != "-") >= 0.0
+    assert hidden == {"[64,64]": 0.25, "[256,256]": 0.75}
+    assert op == {"GAE": 0.25, "NStep(n=5)": 0.75}
+    assert width == {"2": 0.25, "16": 0.75}, "levels are evenly spaced"
+    assert "-" in score and len(score) > 3
+    names = [text.get_text() for text in drawn[0].axes[0].texts if text.get_fontsize() == 9]
+    assert names[1] == "credit.\nlam" and names[-1] == "final eval return\n(IQM)"
+
+
+def test_configs_of_one_level_lie_side_by_side(drawn):
+    draw_parallel("a.png", configs=CONFIGS[["net.hidden", "learning_rate"]])
+    heights = np.sort(np.concatenate([lines[:, 0] for lines, *_ in bundles(drawn[0])]))
+    assert (np.diff(heights) > 0.01).all()
+    assert (np.abs(heights[:4] - 0.25) <= 0.13).all() and (heights[4:] > 0.6).all()
+
+
+def test_no_tick_of_parallel_coordinates_touches_another(drawn):
+    kinds = [f"kind{i}" for i in range(40)]
+    index = pd.RangeIndex(40, name="config")
+    configs = pd.DataFrame({"kind": kinds, "x": np.geomspace(1e-9, 1, 40)}, index, dtype=object)
+    draw_parallel("a.png", configs=configs, status=None)
+    for at in range(2):
+        heights = np.sort(list(ticks_of(drawn[0], at).values()))
+        assert len(heights) > 5 and (np.diff(heights) > parallel.CLOSE).all()
+
+
+def test_a_score_far_below_the_rest_lies_at_the_foot(drawn):
+    frame = FRAME.assign(value=FRAME["value"].where(FRAME["config"] != 0, -1e9))
+    draw_parallel("a.png", frame=frame)
+    ticks = ticks_of(drawn[0], 3)
+    assert any(text.startswith("-, < ") for text in ticks) and len(ticks) > 3
+    lowest = [lines[:, -1].min() for lines, *_ in bundles(drawn[0])]
+    assert lowest.count(parallel.FOOT) == 2, "the one without a score, and the one far below"
 
 
 @pytest.mark.parametrize(
@@ -201,12 +286,12 @@ def test_nothing_swept_is_said(drawn):
     ],
 )
 def test_axis_is_logarithmic_where_values_spread_over_decades(values, log):
-    assert figures._is_log(np.asarray(values, float)) == log
+    assert drawing.is_log(np.asarray(values, float)) == log
 
 
 def test_pyplot_is_left_alone(tmp_path):
     code = (
-        "import sys, pandas as pd; from jaxac.report import figures;"
+        "import sys, pandas as pd; from jaxac.report import drawing, figures;"
         "runs = [(c, 0, 1, 'eval_return', c) for c in range(6)];"
         "frame = pd.DataFrame(runs, columns=['config', 'seed', 'step', 'metric', 'value']);"
         "configs = pd.DataFrame({'x': range(6), 'y': list('aabbcc')});"

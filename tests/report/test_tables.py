@@ -215,6 +215,8 @@ def test_hyper_parameter_named_like_a_result_keeps_its_own_column():
         ("relu", "relu"),
         ([64, 64], "[64, 64]"),
         ((0.1, None), "[0.1, -]"),
+        ({"op": "GAE"}, "GAE"),
+        ({"op": "NStep", "n": 5, "lam": 3e-5}, "NStep(n=5, lam=3e-5)"),
     ],
 )
 def test_hyper_parameters_are_written_short(value, text):

@@ -75,6 +75,21 @@ def test_a_lane_equals_the_solo_run(swept):
         assert metrics["eval_return"][run] == solo_metrics["eval_return"][0]
 
 
+@pytest.mark.parametrize("width", [2, 16])
+def test_a_lane_is_the_same_at_any_width_and_place(swept, width):
+    """Runs 19 and on as lanes 0 and on of a narrower program; the bound is explained above."""
+    plan, _, (params, metrics) = swept
+    (group,) = plan.groups
+    program = lanes.compile_program(plan, group, width)
+    states = program.start(*lanes.arguments(plan, group.runs[19 : 19 + width], width))
+    for _ in range(group.num_chunks):
+        states, narrow_metrics = program.advance(states)
+    for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(states.params), strict=True):
+        np.testing.assert_allclose(a[19 : 19 + width], b, atol=1e-6)
+    narrow = np.asarray(narrow_metrics["eval_return"])
+    np.testing.assert_array_equal(metrics["eval_return"][19 : 19 + width], narrow)
+
+
 def test_lanes_differ_where_their_configuration_does(swept):
     _, _, (params, _) = swept
     flat = np.concatenate([x.reshape(64, -1) for x in jax.tree.leaves(params)], axis=1)

@@ -1,6 +1,7 @@
 """What schedulers decide, from scores alone; and that sweeps under them lose nothing."""
 
 import collections
+import dataclasses
 import itertools
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxac
+from jaxac.cli import shown
 from jaxac.core import replace
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import schedulers
@@ -212,3 +214,13 @@ def test_checkpoints_that_nobody_needs_are_deleted(tmp_path):
     assert len(directory.ledger.batches()) == 9 * 5
     directory.close()
     assert len(list((results.path / "checkpoints").iterdir())) <= 2 * 5
+
+
+def test_what_stopping_saved_is_counted(tmp_path, capsys):
+    sweep = Sweep(**{**WORDS, "evaluations": 9}, configs=9, space=SPACE, scheduler="Halving")
+    results = jaxac.run(sweep, tmp_path / "run", Quiet())
+    per_run = results.wide.groupby(["config", "seed"])["step"].max()
+    assert results.env_steps == per_run.sum() < len(per_run) * sweep.total_steps
+    assert shown.saved(results).startswith(f"trained {results.env_steps} env steps, ")
+    everything = dataclasses.replace(sweep, scheduler="Everything")
+    assert shown.saved(jaxac.run(everything, tmp_path / "all", Quiet())) == ""

@@ -9,7 +9,7 @@ from jaxac import config
 from jaxac.envs import wrappers
 from jaxac.errors import ConfigError, JaxacError, SweepError
 from jaxac.fields import LogUniform, Uniform
-from jaxac.sweep import spec
+from jaxac.sweep import configs, spec
 from jaxac.sweep.schedulers import Halving
 
 WORDS = {
@@ -36,7 +36,7 @@ num_envs = 8
 
 def rows(**changes):
     sweep = spec.from_words({**WORDS, **changes}, "test")
-    return spec.configs(sweep, [jaxac.make_env(env).params for _, env in sweep.tasks])
+    return configs.configs(sweep, [jaxac.make_env(env).params for _, env in sweep.tasks])
 
 
 def test_the_same_sweep_from_toml_and_python_has_the_same_hash(tmp_path):
@@ -190,7 +190,7 @@ def test_algorithms_and_environments_multiply_and_conditions_tell_them_apart(tmp
     file = tmp_path / "product.toml"
     file.write_text(PRODUCT)
     sweep = spec.from_toml(file)
-    found = spec.configs(sweep, [jaxac.make_env(env).params for _, env in sweep.tasks])
+    found = configs.configs(sweep, [jaxac.make_env(env).params for _, env in sweep.tasks])
     assert [r.task for r in found] == [0] * 4 + [1] * 4 + [2] * 2 + [3] * 2
     assert all("surrogate.low" in r.swept for r in found[:8])
     assert not any("surrogate.low" in r.swept for r in found[8:])
@@ -220,7 +220,7 @@ def test_the_whole_space_is_checked_before_anything_runs():
 
 def test_the_shipped_quickstart_is_what_the_readme_says():
     sweep = spec.from_toml("quickstart")
-    found = spec.configs(sweep, [jaxac.make_env("CartPole-v1").params])
+    found = configs.configs(sweep, [jaxac.make_env("CartPole-v1").params])
     assert (len(found), len(sweep.seed_list), sweep.total_steps) == (16, 4, 100_000)
     assert set(sweep.space) == {"learning_rate", "entropy_coef", "credit.lam", "net.hidden"}
 
@@ -313,7 +313,7 @@ def test_params_of_the_environment_and_of_wrappers_are_set_side_by_side(tmp_path
     file.write_text(WRAPPED)
     sweep = spec.from_toml(file)
     env = jaxac.make_env(sweep.env, sweep.wrappers)
-    found = spec.configs(sweep, [env.params])
+    found = configs.configs(sweep, [env.params])
     for row in found:
         assert row.env_params.env.gravity == 12.0
         _, sticky, clip = row.env_params.wrappers
@@ -338,7 +338,7 @@ def test_tuned_settings_are_those_of_the_environment_under_the_wrappers():
     sweep = spec.from_words(
         {**WORDS, "tuned": True, "configs": 1, "space": {}, "wrappers": ["SignReward"]}, "test"
     )
-    (row,) = spec.configs(sweep, [jaxac.make_env(sweep.env, sweep.wrappers).params])
+    (row,) = configs.configs(sweep, [jaxac.make_env(sweep.env, sweep.wrappers).params])
     assert row.hp.num_steps == jaxac.registry.tuned("ppo", "CartPole-v1")["num_steps"]
 
 

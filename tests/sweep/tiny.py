@@ -83,3 +83,19 @@ def make_dying(env):
 
 
 DYING = dataclasses.replace(RECORD, key="dying", make="tests.sweep.tiny:make_dying")
+
+
+def make_hungry(env):
+    """An algorithm whose chunk needs 128 MiB a lane, or 256."""
+    plain = make(env)
+
+    def chunk(state):
+        state, metrics = plain.chunk(state)
+        large = jnp.full(2**25, state.params[0])
+        large = jax.lax.fori_loop(0, state.step, lambda i, x: x.at[i].add(1.0), large)
+        return state, {**metrics, "chosen": large[state.step]}
+
+    return plain._replace(chunk=chunk)
+
+
+HUNGRY = dataclasses.replace(RECORD, key="hungry", make="tests.sweep.tiny:make_hungry")

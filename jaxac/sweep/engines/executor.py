@@ -1,15 +1,19 @@
 """Batches in this process: compile once, start or restore, advance, acknowledge."""
 
+import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
 
-from jaxac.errors import StoreError
+from jaxac.errors import StoreError, SweepError
 from jaxac.store import checkpoints
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import lanes
+from jaxac.sweep import device, held
+from jaxac.sweep import lanes as laning
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Advanced
 from jaxac.sweep.lanes import Program
@@ -17,38 +21,53 @@ from jaxac.sweep.plan import Plan
 
 
 class Executor:
-    """Runs batches of one plan; keeps the programs that it compiled."""
+    """Runs batches of one plan; keeps the programs that it compiled.
 
-    def __init__(self, plan: Plan, directory: RunDirectory):
-        self.plan, self.directory = plan, directory
+    A batch that the device's memory does not hold advances in parts, half as wide, from its last
+    checkpoint; the ledger keeps that, and `noted` is told.
+    """
+
+    def __init__(self, plan: Plan, directory: RunDirectory, noted: Callable[[str], None]):
+        self.plan, self.directory, self._noted = plan, directory, noted
         self._programs: dict[tuple[int, int], Program] = {}
 
     def compiled(self, batch: Batch) -> bool:
         """Whether the program of a batch is there."""
-        return (batch.group, batch.width) in self._programs
+        if max(batch.runs) >= self.plan.num_runs:  # proposed since
+            self.plan = held.plan(self.directory)
+        return (batch.group, self._lanes(batch)) in self._programs
 
     def program(self, batch: Batch) -> Program:
-        """The program of a batch, compiled when first asked for."""
-        key = batch.group, batch.width
-        if key not in self._programs:
-            made = lanes.compile_program(self.plan, self.plan.groups[batch.group], batch.width)
+        """The program that advances a batch, compiled when first asked for."""
+        while not self.compiled(batch):
+            lanes = self._lanes(batch)
+            made = laning.compile_program(self.plan, self.plan.groups[batch.group], lanes)
             self.directory.ledger.add_time("compile", made.compile_seconds)
-            self._programs[key] = made
-        return self._programs[key]
+            free = device.free_bytes()
+            if made.bytes > free and lanes > 1:
+                self._narrow(batch, f"{made.bytes:,} bytes are needed, {free:,} are free")
+            else:
+                self._programs[batch.group, lanes] = made
+        return self._programs[batch.group, self._lanes(batch)]
 
     def run(self, batch: Batch) -> Iterator[Advanced]:
         """Go on with a batch to its end; each chunk is acknowledged before it is told."""
-        group, program = self.plan.groups[batch.group], self.program(batch)
+        group = self.plan.groups[batch.group]
         runs = list(batch.runs)
         begin = time.perf_counter()
-        done, states = self._states(batch, program)
-        for chunk in range(done, batch.until):
-            states, metrics = program.advance(states)
-            host = lanes.to_host(metrics, len(runs))
-            jax.block_until_ready(states)
+        chunk, states = self._restored(batch)
+        while chunk < batch.until:
+            try:
+                states, host = self._advanced(batch, states)
+            except jax.errors.JaxRuntimeError as error:
+                if not device.is_out_of_memory(error):
+                    raise
+                self._narrow(batch, str(error).splitlines()[0])
+                chunk, states = self._restored(batch)
+                continue
             end = time.perf_counter()
             status = "done" if chunk + 1 == group.num_chunks else "running"
-            bad = program.diverged(host, group.num_updates)
+            bad = self.program(batch).diverged(host, group.num_updates)
             steps = chunk * group.env_steps, group.env_steps // group.num_updates
             self.directory.acknowledge(
                 batch.id,
@@ -61,18 +80,56 @@ class Executor:
                 dict.fromkeys(runs, status),
                 {runs[i]: (steps[0] + update * steps[1], why) for i, (update, why) in bad.items()},
             )
-            yield Advanced(batch, chunk, host)
+            yield Advanced(batch, chunk, host, end - begin)
             begin = time.perf_counter()
+            chunk += 1
 
-    def _states(self, batch: Batch, program: Program) -> tuple[int, Any]:
-        """How many chunks the batch's runs have, and their states."""
+    def _advanced(self, batch: Batch, states: Any) -> tuple[Any, dict[str, np.ndarray]]:
+        """The states after a chunk, and its metrics; without states, from the start."""
+        program, lanes = self.program(batch), self._lanes(batch)
+        if states is None:
+            arguments = laning.arguments(self.plan, batch.runs, batch.width)
+            states = laning.in_parts(program.start, lanes, *arguments)
+        states, metrics = laning.in_parts(program.advance, lanes, states)
+        host = laning.to_host(metrics, len(batch.runs))
+        return jax.block_until_ready(states), host
+
+    def _lanes(self, batch: Batch) -> int:
+        """How many of a batch's lanes advance at a time: all, unless memory was short before."""
+        events = map(json.loads, self.directory.ledger.events("narrowed"))
+        least = min((x["lanes"] for x in events if x["group"] == batch.group), default=batch.width)
+        lanes = batch.width
+        while lanes > least:
+            lanes = math.ceil(lanes / 2)
+        return lanes
+
+    def _narrow(self, batch: Batch, why: str) -> None:
+        """Halve the lanes that a group advances at a time. Raises `SweepError` at one."""
+        lanes = self._lanes(batch)
+        if lanes == 1:
+            raise SweepError(
+                f"the device's memory does not hold a single run of group {batch.group}: {why}. "
+                "Fewer num_envs, a smaller buffer or a smaller network need less"
+            )
+        half = math.ceil(lanes / 2)
+        self._programs.pop((batch.group, lanes), None)
+        told = {"group": batch.group, "lanes": half, "batch": batch.id, "why": why}
+        self.directory.ledger.add_event("narrowed", json.dumps(told))
+        self._noted(
+            f"out of memory with {lanes} lanes of group {batch.group}: batch {batch.id} goes on "
+            f"from its last checkpoint, {half} lanes at a time"
+        )
+
+    def _restored(self, batch: Batch) -> tuple[int, Any]:
+        """How many chunks the batch's runs have, and their states; none before the first."""
         found = self.directory.ledger.checkpoint(batch.id)
-        if found is not None:
-            like = lanes.shapes(self.plan, batch)
-            return found.chunk + 1, self.directory.restore(batch.id, like)
-        if not batch.first:
-            return 0, program.start(*lanes.arguments(self.plan, batch.runs, batch.width))
-        return batch.first, lanes.with_changes(self._gathered(batch), batch.changes)
+        with jax.default_device(device.host()):
+            if found is not None:
+                like = laning.shapes(self.plan, batch)
+                return found.chunk + 1, self.directory.restore(batch.id, like)
+            if not batch.first:
+                return 0, None
+            return batch.first, laning.with_changes(self._gathered(batch), batch.changes)
 
     def _gathered(self, batch: Batch) -> Any:
         """The states that earlier batches left, in the lanes of this one."""
@@ -85,7 +142,7 @@ class Executor:
                 homes.append(home)
             places.append((homes.index(home), home.runs.index(source)))
         places += [places[-1]] * (batch.width - len(places))
-        states = [self.directory.restore(x.id, lanes.shapes(self.plan, x)) for x in homes]
+        states = [self.directory.restore(x.id, laning.shapes(self.plan, x)) for x in homes]
         return checkpoints.gather(states, places)
 
 

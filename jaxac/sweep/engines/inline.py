@@ -16,7 +16,7 @@ class Inline:
     slots = 1
 
     def __init__(self, plan: Plan, directory: RunDirectory, progress: Reporter):
-        self._executor, self._progress = Executor(plan, directory), progress
+        self._executor, self._progress = Executor(plan, directory, progress.noted), progress
         self._batch: Batch | None = None
         self._chunks: Iterator[Advanced] = iter(())
 

@@ -16,6 +16,7 @@ class Advanced:
     batch: Batch
     chunk: int
     metrics: Mapping[str, np.ndarray]  # [runs]: at least `finite` and `eval_return`
+    seconds: float  # that it took, the batch's beginning included
 
     @property
     def ended(self) -> bool:

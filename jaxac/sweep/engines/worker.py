@@ -3,10 +3,11 @@
     python -m jaxac.sweep.engines.worker DIR CORE
 
 Reads one batch a line, as JSON, and answers with one JSON object a line: `compiling`, `training`,
-`advanced`, `failed`. It writes shards, checkpoints and the ledger itself. SIGTERM ends it after
-the chunk that it is at.
+`advanced`, `noted`, `failed`. It writes shards, checkpoints and the ledger itself. SIGTERM ends it
+after the chunk that it is at.
 """
 
+import functools
 import json
 import os
 import signal
@@ -33,14 +34,14 @@ def main(where: str, core: int) -> None:
 
 def _serve(where: str, answers: TextIO) -> None:
     from jaxac.store.rundir import RunDirectory
-    from jaxac.sweep import cache
+    from jaxac.sweep import cache, held
     from jaxac.sweep.batches import Batch
     from jaxac.sweep.engines.executor import Executor
-    from jaxac.sweep.run import held_plan
 
     cache.enable()
     directory = RunDirectory.open(Path(where), writing=True, locked=False)
-    executor, stopping = Executor(held_plan(directory), directory), threading.Event()
+    noted = functools.partial(_say, answers)
+    executor, stopping = Executor(held.plan(directory), directory, noted), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     for line in sys.stdin:
         batch = Batch.from_json(json.loads(line))
@@ -50,9 +51,14 @@ def _serve(where: str, answers: TextIO) -> None:
         _tell(answers, training=batch.id)
         for told in executor.run(batch):
             metrics = {k: told.metrics[k].tolist() for k in ("finite", "eval_return")}
-            _tell(answers, advanced=batch.id, chunk=told.chunk, metrics=metrics)
+            kept = {"chunk": told.chunk, "seconds": told.seconds, "metrics": metrics}
+            _tell(answers, advanced=batch.id, **kept)
             if stopping.is_set():
                 return
+
+
+def _say(answers: TextIO, text: str) -> None:
+    _tell(answers, noted=text)
 
 
 def _tell(answers: TextIO, **what: Any) -> None:

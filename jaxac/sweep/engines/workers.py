@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxac.errors import SweepError
 from jaxac.store.rundir import RunDirectory
+from jaxac.sweep import device
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Advanced
 from jaxac.sweep.plan import Plan
@@ -24,13 +25,6 @@ from jaxac.sweep.progress import Reporter
 
 TRIES = 3  # deaths of a batch's worker before the sweep gives up
 LINES = 12  # of a dead worker's last words
-
-
-def cores() -> list[int]:
-    """The cores that this process may use; all of them where the system does not say (macOS)."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 @dataclasses.dataclass
@@ -49,7 +43,8 @@ class Workers:
     """One worker for each of `count` cores; a batch whose worker dies goes on in another."""
 
     def __init__(self, plan: Plan, directory: RunDirectory, progress: Reporter, count: int):
-        chosen = [core for _, core in zip(range(count), itertools.cycle(cores()), strict=False)]
+        cores = itertools.cycle(device.cores())
+        chosen = [core for _, core in zip(range(count), cores, strict=False)]
         self.slots = count
         self._directory, self._progress = directory, progress
         self._workers = [self._launch(core) for core in chosen]
@@ -89,13 +84,15 @@ class Workers:
         told: dict[str, Any] = json.loads(line)
         if "failed" in told:
             raise SweepError(told["failed"])
-        if "compiling" in told:
+        if "noted" in told:
+            self._progress.noted(told["noted"])
+        elif "compiling" in told:
             self._progress.compiling(batch)
         elif "training" in told:
             self._progress.training(batch)
         else:
             metrics = {k: np.asarray(x, np.float64) for k, x in told["metrics"].items()}
-            found = Advanced(batch, told["chunk"], metrics)
+            found = Advanced(batch, told["chunk"], metrics, told["seconds"])
             worker.batch = None if found.ended or self._draining else batch
             return found
         return None

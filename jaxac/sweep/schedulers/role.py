@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxac.core import frozen
 
@@ -15,13 +15,15 @@ class Leg:
     """A decision: these runs train on to a share of their training.
 
     `sources` says whose state a run takes over before, `changes` which hyper-parameters it then
-    sets.
+    sets. `points` are new configurations (task, point) that the plan takes up first, so that `runs`
+    may name theirs.
     """
 
     runs: tuple[int, ...]
     share: float
     sources: Mapping[int, int] = dataclasses.field(default_factory=dict)
     changes: Mapping[int, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    points: tuple[tuple[int, dict[str, Any]], ...] = ()
 
 
 @runtime_checkable
@@ -33,6 +35,19 @@ class Scheduler(Protocol):
 
         A sweep ends when nothing is under way and nothing more is asked for.
         """
+        ...
+
+
+@runtime_checkable
+class Proposer(Scheduler, Protocol):
+    """A scheduler that proposes configurations from the results of earlier ones.
+
+    The sampler draws the first `batch` of them, the proposer the rest of `configs`.
+    """
+
+    @property
+    def batch(self) -> int:
+        """Configurations that are proposed at a time, for each task."""
         ...
 
 

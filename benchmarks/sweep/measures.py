@@ -1,0 +1,183 @@
+"""The measurements; each returns what goes into the results file."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import jaxac
+from benchmarks.sweep import timed
+from jaxac.sweep import again, costs, lanes
+from jaxac.sweep.plan import make_plan
+from jaxac.sweep.progress import Quiet
+from jaxac.sweep.spec import Sweep
+
+PPO = {
+    "algorithm": "ppo",
+    "env": "CartPole-v1",
+    "total_steps": 100_000,
+    "sampler": "sobol",
+    "evaluations": 10,
+    "fixed": {"num_envs": 16, "num_steps": 125, "num_minibatches": 5},
+    "space": {
+        "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+        "entropy_coef": {"low": 1e-4, "high": 1e-1, "log": True},
+        "credit.lam": {"low": 0.8, "high": 1.0},
+    },
+}
+"""The space of the quickstart, with one network."""
+ROUNDS = 3
+
+
+def ways() -> dict[str, Any]:
+    """Env steps per second of PPO on CartPole by how lanes are trained, in turns."""
+    found: dict[str, list[float]] = {}
+    words = {**PPO, "configs": 16, "total_steps": 10_000, "evaluations": 1}
+    plans = {width: _wide(words, width) for width in (1, 4, 8, 16, 32, 64, 256, 1024)}
+    programs = {f"one process, {width} lanes": _vmapped(plan) for width, plan in plans.items()}
+    programs["one process, 16 lanes by lax.map"] = _mapped(plans[16])
+    for _ in range(ROUNDS):
+        for name, step in programs.items():
+            found.setdefault(name, []).append(step())
+    for width in (4, 8, 16, 32):
+        more = {**PPO, "configs": 4 * width, "total_steps": 40_000, "lanes": width}
+        for workers in (0, 2):
+            name = f"sweep, {max(workers, 1)} process{'es'[: 2 * (workers > 1)]}, {width} lanes"
+            for _ in range(ROUNDS):
+                one = timed.sweep(more, workers)
+                rate = max(workers, 1) * one["env_steps"] / one["chunks_s"]
+                found.setdefault(name, []).append(rate)
+    return {name: round(statistics.median(rates)) for name, rates in found.items()}
+
+
+def _wide(words: dict[str, Any], width: int) -> Any:
+    return make_plan(Sweep(**{**words, "configs": 1, "seeds": width, "space": {}, "lanes": width}))
+
+
+def _vmapped(plan: Any) -> Any:
+    group = plan.groups[0]
+    program = lanes.compile_program(plan, group, group.width)
+    states = [program.start(*lanes.arguments(plan, group.runs, group.width))]
+    return _stepped(plan, program.advance, states)
+
+
+def _mapped(plan: Any) -> Any:
+    group = plan.groups[0]
+    algorithm = plan.tasks[group.task].algorithm
+    program = lanes.compile_program(plan, group, group.width)
+
+    def advance(state):
+        state, metrics = algorithm.chunk(state)
+        return state, {**metrics, **algorithm.evaluate(state)}
+
+    states = program.start(*lanes.arguments(plan, group.runs, group.width))
+    mapped = jax.jit(lambda states: jax.lax.map(advance, states)).lower(states).compile()
+    return _stepped(plan, mapped, [states])
+
+
+def _stepped(plan: Any, advance: Any, states: list[Any]) -> Any:
+    group = plan.groups[0]
+
+    def step() -> float:
+        begin = time.perf_counter()
+        states[0], _ = jax.block_until_ready(advance(states[0]))
+        return group.width * group.env_steps / (time.perf_counter() - begin)
+
+    step()
+    return step
+
+
+def large() -> dict[str, Any]:
+    """128 configurations x 10 seeds x 100,000 steps, as `jaxac sweep` runs them by default."""
+    found = timed.sweep({**PPO, "configs": 128, "seeds": 10}, None)
+    found["env_steps_per_second"] = round(found["env_steps"] / found["wall_s"])
+    return found
+
+
+def overhead() -> dict[str, Any]:
+    """Milliseconds per run and chunk that are not in a chunk, at 1,000 lanes."""
+    words = {
+        "algorithm": "benchmarks.sweep.walk:RECORD",
+        "env": "probe/ConstantReward",
+        "total_steps": 50,
+        "evaluations": 50,
+        "seeds": 1000,
+    }
+    found = {}
+    for width in (1000, 16):
+        one = timed.sweep({**words, "lanes": width}, 0)
+        outside = one["training_s"] - one["chunks_s"]
+        found[f"{width} lanes"] = {
+            "ms_per_run_and_chunk": round(1e3 * outside / 50 / 1000, 4),
+            **{k: one[k] for k in ("training_s", "chunks_s", "table_s")},
+        }
+    return found
+
+
+def many() -> dict[str, Any]:
+    """10,000 runs of 1,000 steps: 1,000 configurations in two groups, 10 seeds."""
+    words = {
+        **PPO,
+        "total_steps": 1_000,
+        "evaluations": 1,
+        "configs": 1000,
+        "seeds": 10,
+        "fixed": {"num_envs": 8, "num_steps": 125, "num_minibatches": 5},
+        "space": {**PPO["space"], "net.hidden": [[32, 32], [64, 64]]},
+    }
+    return timed.sweep(words, None)
+
+
+def warm() -> dict[str, Any]:
+    """Seconds from the start of Python until the first chunk begins, and until it is on disk."""
+    words = {**PPO, "configs": 64, "total_steps": 40_000}
+    found = {}
+    with tempfile.TemporaryDirectory() as cache:
+        for name in ("cold", "warm", "warm again"):
+            one = timed.sweep(words, 0, Path(cache))
+            kept = ("until_first_chunk_s", "until_first_result_s", "compile_s")
+            found[name] = {k: one[k] for k in kept}
+    return found
+
+
+def halving() -> dict[str, Any]:
+    """64 configurations searched in full and by halving; the best of each on ten fresh seeds."""
+    words = {**PPO, "configs": 64, "seeds": 2, "evaluations": 20}
+    ways = {"Everything": {"op": "Everything"}, "Halving": {"op": "Halving", "eta": 3, "rungs": 3}}
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, scheduler in ways.items():
+            sweep = Sweep(**words, scheduler=scheduler)
+            results = jaxac.run(sweep, f"{folder}/{name}", Quiet())
+            (report,) = again.report(results, 10, Quiet())
+            best = report.table().iloc[0]
+            found[name] = {
+                "best": int(results.table()["config"].iloc[0]),
+                "env_steps": results.env_steps,
+                **{f"reported_{k}": round(float(best[k]), 2) for k in ("IQM", "low", "high")},
+            }
+    full, half = found["Everything"], found["Halving"]
+    found["share_of_env_steps"] = round(half["env_steps"] / full["env_steps"], 3)
+    found["within_interval"] = bool(
+        full["reported_low"] <= half["reported_IQM"] <= full["reported_high"]
+    )
+    return found
+
+
+def memory() -> dict[str, Any]:
+    """MiB of programs by lanes: what the line through two small widths says, and XLA itself."""
+    plan = make_plan(Sweep(**{**PPO, "configs": 256}))
+    group = plan.groups[0]
+    line, found = costs.memory(plan, group), {}
+    for width in (16, 64, 256):
+        said = lanes.compile_program(plan, group, width).bytes
+        found[f"{width} lanes"] = [round(x / 2**20, 2) for x in (line(width), said)]
+    worst = max(abs(np.log(a / b)) for a, b in found.values())
+    return {"foretold_and_said_mib": found, "worst_ratio": round(float(np.exp(worst)), 3)}
+
+
+ALL = {f.__name__: f for f in (ways, large, overhead, many, warm, halving, memory)}

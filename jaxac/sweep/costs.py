@@ -1,0 +1,152 @@
+"""What training costs on this device: memory by lanes, and time; measured once, then kept."""
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import platformdirs
+
+import jaxac
+from jaxac import config
+from jaxac.core import replace
+from jaxac.errors import StoreError
+from jaxac.store import files
+from jaxac.sweep import device, lanes
+from jaxac.sweep.plan import Group, Plan, with_widths
+
+SMALL = (2, 8)  # lanes: memory grows linearly with them, so two widths tell it all
+KEPT_FREE = 0.1  # share of the free memory
+LEAST_SECONDS, LEAST_ROUNDS = 1.0, 3  # of timing
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Bytes that a program takes: `fixed + lanes * per_lane`."""
+
+    fixed: float
+    per_lane: float
+
+    def __call__(self, lanes: int) -> float:
+        """Bytes at a width."""
+        return self.fixed + lanes * self.per_lane
+
+    def lanes(self, free: float) -> int:
+        """The widest program that `free` bytes hold, 1 at least."""
+        return max(1, int((free - self.fixed) / max(self.per_lane, 1.0)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """Seconds that a batch of some width takes on this device."""
+
+    compile: float
+    update: float
+    evaluation: float
+
+    def chunk(self, group: Group) -> float:
+        """Seconds of a chunk of a group's batch, its evaluation included."""
+        return group.num_updates * self.update + self.evaluation
+
+    def whole(self, group: Group) -> float:
+        """Seconds of all of a group's training, one batch after another."""
+        return self.compile + group.num_batches * group.num_chunks * self.chunk(group)
+
+
+def memory(plan: Plan, group: Group) -> Memory:
+    """What XLA says of a group's programs at two small widths, extended to any."""
+
+    def measured() -> Memory:
+        short = _one_update(plan, group)
+        few, more = (lanes.compile_program(short, group, width).bytes for width in SMALL)
+        per_lane = (more - few) / (SMALL[1] - SMALL[0])
+        return Memory(few - SMALL[0] * per_lane, per_lane)
+
+    return _kept(Memory, plan, group, 0, measured)
+
+
+def times(plan: Plan, group: Group) -> Times:
+    """How long a batch as wide as the group's takes: a program of one update, timed."""
+
+    def measured() -> Times:
+        short = _one_update(plan, group)
+        program = lanes.compile_program(short, group, group.width)
+        states = program.start(*lanes.arguments(short, group.runs, group.width))
+        evaluate = jax.jit(jax.vmap(plan.tasks[group.task].algorithm.evaluate))
+        evaluation = _seconds(lambda states: (states, evaluate(states)), states)
+        both = _seconds(program.advance, states)
+        return Times(program.compile_seconds, max(both - evaluation, 0.0), evaluation)
+
+    return _kept(Times, plan, group, group.width, measured)
+
+
+def fitted(plan: Plan) -> Plan:
+    """The plan with groups no wider than the device's free memory holds."""
+    free = (1.0 - KEPT_FREE) * device.free_bytes()
+    return with_widths(plan, [min(g.width, memory(plan, g).lanes(free)) for g in plan.groups])
+
+
+def known(plan: Plan, group: Group) -> bool:
+    """Whether a group's memory and times were measured before."""
+    return (
+        _path(Memory, plan, group, 0).exists() and _path(Times, plan, group, group.width).exists()
+    )
+
+
+def folder() -> Path:
+    """Where measurements are kept."""
+    return platformdirs.user_cache_path("jaxac") / "costs"
+
+
+def _one_update(plan: Plan, group: Group) -> Plan:
+    """The plan with chunks of one update, which compile and run alike but end soon."""
+    members = {plan.run(number).config for number in group.runs}
+    configs = [
+        dataclasses.replace(c, hp=replace(c.hp, num_updates=1)) if i in members else c
+        for i, c in enumerate(plan.configs)
+    ]
+    return dataclasses.replace(plan, configs=tuple(configs))
+
+
+def _seconds(step: Callable[[Any], tuple[Any, Any]], states: Any) -> float:
+    """The least time of a step; the first round, which may compile, does not count."""
+    states, _ = jax.block_until_ready(step(states))
+    found: list[float] = []
+    while len(found) < LEAST_ROUNDS or sum(found) < LEAST_SECONDS:
+        begin = time.perf_counter()
+        states, _ = jax.block_until_ready(step(states))
+        found.append(time.perf_counter() - begin)
+    return min(found)
+
+
+def _path(kind: type, plan: Plan, group: Group, width: int) -> Path:
+    """By all that a program depends on, but for how many updates a chunk has."""
+    first = _one_update(plan, group).configs[plan.run(group.runs[0]).config]
+    program = [
+        *plan.tasks[group.task].names,
+        config.to_json(plan.sweep.wrappers),
+        str(jax.tree.structure((first.hp, first.env_params))),
+        [[str(x) for x in map(jax.numpy.shape, jax.tree.leaves(first.env_params))]],
+        width,
+        device.name(),
+        jaxac.__version__,
+        jax.__version__,
+    ]
+    return folder() / f"{kind.__name__.lower()}-{config.stable_hash(program)}.json"
+
+
+def _kept(kind: type, plan: Plan, group: Group, width: int, measured: Callable[[], Any]) -> Any:
+    """What was measured before, or is measured now and kept."""
+    path = _path(kind, plan, group, width)
+    try:
+        return kind(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):  # not there, or not whole: a cache may be lost
+        found = measured()
+    with contextlib.suppress(OSError, StoreError):  # what cannot be kept is measured again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write(path, json.dumps(dataclasses.asdict(found)).encode())
+    return found
