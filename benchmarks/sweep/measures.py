@@ -36,7 +36,7 @@ ROUNDS = 3
 def ways() -> dict[str, Any]:
     """Env steps per second of PPO on CartPole by how lanes are trained, in turns."""
     found: dict[str, list[float]] = {}
-    words = {**PPO, "configs": 16, "total_steps": 10_000, "evaluations": 1}
+    words = {**PPO, "configs": 16, "total_steps": 4_000, "evaluations": 1}
     plans = {width: _wide(words, width) for width in (1, 4, 8, 16, 32, 64, 256, 1024)}
     programs = {f"one process, {width} lanes": _vmapped(plan) for width, plan in plans.items()}
     programs["one process, 16 lanes by lax.map"] = _mapped(plans[16])
@@ -44,7 +44,7 @@ def ways() -> dict[str, Any]:
         for name, step in programs.items():
             found.setdefault(name, []).append(step())
     for width in (4, 8, 16, 32):
-        more = {**PPO, "configs": 4 * width, "total_steps": 40_000, "lanes": width}
+        more = {**PPO, "configs": 4 * width, "total_steps": 20_000, "lanes": width}
         for workers in (0, 2):
             name = f"sweep, {max(workers, 1)} process{'es'[: 2 * (workers > 1)]}, {width} lanes"
             for _ in range(ROUNDS):

@@ -46,14 +46,14 @@ def algorithms(options: argparse.Namespace, flags: list[str]) -> int:
 def envs(options: argparse.Namespace, flags: list[str]) -> int:
     """One line an environment, or all that is known of one."""
     from jaxac import registry
-    from jaxac.cli import shown
+    from jaxac.cli import described
 
     flag_words.none_left(flags)
     name = options.show or options.name
     if options.wrap and not name:
         raise ConfigError("wrap", "which environment? Name it, as in --show CartPole-v1")
     if name:
-        print(shown.environment(registry.make_env(name, options.wrap), options.json))
+        print(described.environment(registry.make_env(name, options.wrap), options.json))
         return 0
     found = list(registry.env_ids())
     if options.json:
@@ -66,8 +66,8 @@ def envs(options: argparse.Namespace, flags: list[str]) -> int:
 
 def show(options: argparse.Namespace, flags: list[str]) -> int:
     """The field table of an algorithm, and its record."""
-    from jaxac.cli import shown
+    from jaxac.cli import described
 
     flag_words.none_left(flags)
-    print(shown.algorithm(options.algorithm, options.json))
+    print(described.algorithm(options.algorithm, options.json))
     return 0

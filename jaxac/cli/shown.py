@@ -1,32 +1,28 @@
-"""What commands print: results, field tables."""
+"""What commands print: results."""
 
 import argparse
 import json
 import math
 import shlex
-import textwrap
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import jaxac
-from jaxac import config, registry
 from jaxac.cli import planned
-from jaxac.cli.columns import columns
-from jaxac.envs import params as params_of
-from jaxac.envs.contract import Env
-from jaxac.envs.wrap import wrappers_of
 from jaxac.envs.wrappers import words as wrapper_words
-from jaxac.report import stats, tables
-from jaxac.report.results import Results
-from jaxac.sweep import again, progress
+from jaxac.report import stats
+from jaxac.sweep import progress
 from jaxac.sweep import run as running
 from jaxac.sweep.plan import make_plan
 from jaxac.sweep.spec import Sweep
 
+if TYPE_CHECKING:
+    from jaxac.report.results import Results
 
-def run(sweep: Sweep, options: argparse.Namespace, show: Callable[[Results], None]) -> int:
+
+def run(sweep: Sweep, options: argparse.Namespace, show: Callable[["Results"], None]) -> int:
     """Run a sweep with a command's options, `show` its results, and say where they are."""
     if options.dry_run:
         planned.show(make_plan(sweep), measure=not options.no_measure, quiet=options.quiet)
@@ -42,8 +38,10 @@ def reporter(options: argparse.Namespace) -> progress.Reporter:
     return progress.Quiet() if options.quiet else progress.default()
 
 
-def ranking(results: Results) -> None:
+def ranking(results: "Results") -> None:
     """The ranked table, the pictures' paths, and three commands to go on with."""
+    from jaxac.report import tables
+
     table = results.table()
     print(f"\n{tables.render(table, 'md', 20)}")
     if len(table) > 20:
@@ -57,7 +55,7 @@ def ranking(results: Results) -> None:
         print(f"  {command}")
 
 
-def saved(results: Results) -> str:
+def saved(results: "Results") -> str:
     """What stopping early saved, as a line; nothing where every run went to its end."""
     if "stopped" not in set(results.status):
         return ""
@@ -71,8 +69,11 @@ def saved(results: Results) -> str:
     )
 
 
-def reported(results: Results, options: argparse.Namespace) -> None:
+def reported(results: "Results", options: argparse.Namespace) -> None:
     """The best configuration of each task again, on fresh seeds; only these are shown."""
+    from jaxac.report import tables
+    from jaxac.sweep import again
+
     ranking(results)
     found = again.report(results, options.then_report, reporter(options), options.workers)
     print(f"\nreported on {options.then_report} fresh seeds, which chose nothing:")
@@ -81,7 +82,7 @@ def reported(results: Results, options: argparse.Namespace) -> None:
         print(f"\n{algorithm} on {env}, {one.path}\n{tables.render(one.table(), 'md')}")
 
 
-def seeds(results: Results) -> None:
+def seeds(results: "Results") -> None:
     """The final return of each seed, and their summary."""
     returns = final_returns(results)
     low, high = stats.bootstrap_interval(np.asarray(list(returns.values())))
@@ -97,7 +98,7 @@ def seeds(results: Results) -> None:
     print(f"\nAnd now:\n  jaxac video {results.path}")
 
 
-def final_returns(results: Results) -> dict[int, float]:
+def final_returns(results: "Results") -> dict[int, float]:
     """The last evaluation return of each seed of the first configuration; NaN if it diverged."""
     wide, status = results.wide, results.status.to_dict()
     columns = (wide["config"], wide["seed"], wide["eval_return"])
@@ -105,13 +106,13 @@ def final_returns(results: Results) -> dict[int, float]:
     return {s: math.nan if status[0, s] == "diverged" else x for s, x in last.items()}
 
 
-def finish(results: Results, options: argparse.Namespace) -> None:
+def finish(results: "Results", options: argparse.Namespace) -> None:
     """The last line, if `--json` asks for one."""
     if options.json:
         print(json.dumps(summary(results), allow_nan=False))
 
 
-def summary(results: Results) -> dict[str, Any]:
+def summary(results: "Results") -> dict[str, Any]:
     """A finished sweep as one machine-readable object."""
     sweep = results.manifest["sweep"]
     returns = list(map(_number, final_returns(results).values()))
@@ -140,7 +141,7 @@ def _number(x: float) -> float | None:
     return float(x) if math.isfinite(x) else None
 
 
-def next_commands(results: Results, best: int) -> list[str]:
+def next_commands(results: "Results", best: int) -> list[str]:
     """Three commands that a person would want after a sweep, ready to copy."""
     sweep = results.manifest["sweep"]
     algorithm, env = results.manifest["tasks"][results.manifest["configs"][best]["task"]]
@@ -173,85 +174,3 @@ def _flag_words(name: str, value: Any) -> Iterator[str]:
     yield f"--{name.replace('_', '-')} {shlex.quote(text)}"
     for field_name, field_value in own.items():
         yield from _flag_words(field_name, field_value)
-
-
-def algorithm(key: str, as_json: bool) -> str:
-    """An algorithm's fields, defaults, ranges and paper, as text or JSON."""
-    record, hp = registry.record(key), registry.defaults(key)
-    rows = []
-    for f in config.fields(hp):
-        value = type(f.value).__name__ if f.kind == "operator" else f.value
-        rows.append(
-            {
-                "field": f.path,
-                "default": config.to_json(value),
-                "kind": f.kind,
-                "range": "" if f.meta.within is None else str(f.meta.within),
-                "search": _search(f.meta.search),
-                "doc": f.meta.doc,
-                "choices": sorted(config.choices(hp, f.path)) if f.kind == "operator" else [],
-            }
-        )
-    if as_json:
-        return json.dumps({**registry.as_dict(record), "fields": rows}, indent=1)
-    head = [("field", "default", "kind", "range", "search", "doc")]
-    for row in rows:
-        others = [c for c in row["choices"] if c != row["default"]]
-        doc = row["doc"] + (f" (or {', '.join(others)})" if others else "")
-        default = tables.format_value(row["default"])
-        head.append((row["field"], default, row["kind"], row["range"], row["search"], doc))
-    paper = record.paper
-    notes = "\n".join(
-        textwrap.fill(d, 98, initial_indent="  - ", subsequent_indent="    ")
-        for d in record.deviations
-    )
-    return (
-        f"{key}: {record.summary}\n{paper.authors}, {paper.year}: {paper.title} ({paper.id})\n"
-        f"actions: {' or '.join(record.actions)}\nknown deviations:\n{notes}\n\n"
-        f"{columns(head)}\n\n"
-        "traced: a sweep runs all its values in one program; static: each value is a program"
-    )
-
-
-def _search(search: Any) -> str:
-    if search is None:
-        return ""
-    if hasattr(search, "values"):
-        return tables.format_value(list(search.values))
-    name = "log " if type(search).__name__ == "LogUniform" else ""
-    return f"{name}{search.low:g} to {search.high:g}"
-
-
-def environment(env: Env, as_json: bool) -> str:
-    """All that is known of an environment, with its wrappers in order, as text or JSON."""
-    space = env.observation_space
-    names = space if isinstance(space, dict) else {"": space}
-    params = {name: config.to_json(x) for name, x in params_of.env_params(env.params)}
-    facts = {
-        "name": env.name,
-        "observations": ", ".join(f"{k} {v}".strip() for k, v in names.items()),
-        "actions": str(env.action_space),
-        "time limit": int(env.time_limit(env.params)),
-        "agents": env.num_agents,
-        "resets": wrapper_words.call(_short(env.resets)),
-    }
-    wrappers = [wrapper_words.table(x) for x in wrappers_of(env.params)]
-    if as_json:
-        return json.dumps({**facts, "wrappers": wrappers, "params": params})
-    lines = [f"{k}: {'one' if v is None else v}" for k, v in facts.items()]
-    calls = [f"  {i}. {wrapper_words.call(x)}" for i, x in enumerate(wrappers, 1)]
-    if calls:
-        lines += ["wrappers, the first nearest to the environment:", *calls]
-    return "\n".join([*lines, "params (traced: each is a sweep axis):", *_params(params)])
-
-
-def _short(operator: Any) -> dict[str, Any]:
-    return {**config.to_json(operator), "op": type(operator).__name__}
-
-
-def _params(params: dict[str, Any]) -> list[str]:
-    def short(x):
-        size = np.size(x)
-        return f"array of {size}" if size > 16 else tables.format_value(x)
-
-    return [f"  {k} = {short(v)}" for k, v in params.items()] or ["  none"]

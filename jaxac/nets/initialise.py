@@ -4,6 +4,7 @@ From jaxlib 0.10.0 on, two or more independent batched LAPACK calls in one progr
 on a machine with few cores, and `vmap` over an orthogonal initialiser with QR is exactly that.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
@@ -73,11 +74,13 @@ def orthogonal(scale: Scalar = 1.0) -> Callable[..., Weights]:
     return initialise
 
 
+@functools.partial(jax.jit, inline=True)
 def gram_schmidt(a: Float[Array, "m n"]) -> Float[Array, "m n"]:
     """Orthonormal columns that span those of `a`, m >= n, in order; Q of QR with R's diagonal > 0.
 
     Each column is projected twice, which keeps it orthogonal to float accuracy whatever the
-    condition of `a` ("twice is enough": Giraud, Langou & Rozloznik 2005).
+    condition of `a` ("twice is enough": Giraud, Langou & Rozloznik 2005). Under `jit`, since flax
+    traces a layer's initialiser again each time the layer is applied.
     """
 
     a = jnp.asarray(a)

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Mapping
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -60,9 +61,11 @@ def compile_program(plan: Plan, group: Group, width: int) -> Program:
     begin = time.perf_counter()
     start = jax.jit(jax.vmap(starter(plan, group)))
     lowered = start.lower(*arguments(plan, group.runs, width))
-    states = lowered.out_info
-    compiled_start = lowered.compile()
-    compiled_advance = jax.jit(jax.vmap(advance), donate_argnums=0).lower(states).compile()
+    with futures.ThreadPoolExecutor(1) as aside:  # XLA needs no Python while it compiles
+        starting = aside.submit(lowered.compile)
+        lowered = jax.jit(jax.vmap(advance), donate_argnums=0).lower(lowered.out_info)
+        compiled_advance = lowered.compile()
+        compiled_start = starting.result()
     took = time.perf_counter() - begin
     needed = max(map(memory, (compiled_start, compiled_advance)))
     return Program(compiled_start, compiled_advance, took, len(traces), needed, traces[-1])

@@ -2,9 +2,9 @@
 
 import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxac.errors import SweepError
-from jaxac.report.results import Results, load
 from jaxac.store import files, rundir
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import cache, costs, device, held
@@ -19,13 +19,16 @@ from jaxac.sweep.engines.workers import Workers
 from jaxac.sweep.plan import Plan, make_plan
 from jaxac.sweep.spec import Sweep, names
 
+if TYPE_CHECKING:
+    from jaxac.report.results import Results
+
 
 def run(
     sweep: Sweep,
     out: str | Path | None = None,
     progress: display.Reporter | None = None,
     workers: int | None = None,
-) -> Results:
+) -> "Results":
     """Run a sweep to its end and return its results.
 
     `out` is the run directory, `runs/<name>-<time>` by default. If it holds this very sweep
@@ -55,7 +58,7 @@ def run(
 
 def resume(
     path: str | Path, progress: display.Reporter | None = None, workers: int | None = None
-) -> Results:
+) -> "Results":
     """Go on with the sweep in a run directory; returns at once if it is complete.
 
     Raises `StoreError` if the directory is none, is in use, or was begun by other versions.
@@ -73,7 +76,7 @@ def resume(
 
 def _finish(
     plan: Plan, directory: RunDirectory, progress: display.Reporter | None, workers: int | None
-) -> Results:
+) -> "Results":
     progress = progress or display.default()
     try:
         mend(plan, directory, progress)
@@ -86,6 +89,8 @@ def _finish(
         raise KeyboardInterrupt(str(directory.path)) from error
     finally:
         directory.close()
+    from jaxac.report.results import load  # takes a second that training need not wait for
+
     return load(directory.path)
 
 

@@ -1,3 +1,4 @@
+import importlib
 import importlib.metadata
 import json
 import subprocess
@@ -93,3 +94,18 @@ def test_listing_the_environments_imports_no_suite():
         packages = OWN.get(suite, (suite,))
         assert not set(packages) & set(modules), suite
         assert listed[module] and len(set(listed[module])) == len(listed[module])
+
+
+def test_what_a_suite_only_draws_with_is_loaded_when_it_draws(tmp_path, monkeypatch):
+    (tmp_path / "heavy_paint.py").write_text("colour = 'red'\n")
+    (tmp_path / "light_suite.py").write_text("import heavy_paint as paint\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with extras.deferred("heavy_paint"):
+        suite = importlib.import_module("light_suite")
+    assert "heavy_paint" not in sys.modules
+    assert suite.paint.colour == "red" and "heavy_paint" in sys.modules
+    real = sys.modules["heavy_paint"]
+    with extras.deferred("heavy_paint"):
+        assert importlib.import_module("heavy_paint") is real
+    for name in ("heavy_paint", "light_suite"):
+        del sys.modules[name]

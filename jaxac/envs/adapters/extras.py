@@ -1,11 +1,14 @@
 """Optional packages: which versions were tried, and what to say when one is missing."""
 
+import contextlib
 import ctypes.util
 import importlib
 import importlib.metadata
 import os
 import sys
+import types
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -57,6 +60,30 @@ def load(suite: str, *modules: str) -> Any:
     if "mujoco" in sys.modules:  # it would write a log file where the user stands
         sys.modules["mujoco"].set_mju_user_warning(_warn)
     return loaded[0] if len(modules) == 1 else loaded
+
+
+@contextlib.contextmanager
+def deferred(name: str) -> Iterator[None]:
+    """Whatever is imported meanwhile gets a stand-in for a module, which loads it when it is used.
+
+    For what a suite imports as it starts but needs only to draw.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = _Deferred(name)
+    try:
+        yield
+    finally:
+        if isinstance(sys.modules.get(name), _Deferred):
+            del sys.modules[name]
+
+
+class _Deferred(types.ModuleType):
+    def __getattr__(self, attribute: str) -> Any:
+        if isinstance(sys.modules.get(self.__name__), _Deferred):
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), attribute)
 
 
 def _draw_without_display() -> None:

@@ -73,7 +73,9 @@ def make(name: str, **options: Any) -> Env:
     """
     if name not in ids():
         raise RegistryError(f"gymnax has no environment {name!r}{closest(name, ids())}")
-    original, params = extras.load("gymnax", "gymnax").make(name, **options)
+    with extras.deferred("seaborn"):
+        suite = extras.load("gymnax", "gymnax")
+    original, params = suite.make(name, **options)
     env = dataclasses.replace(adapt(original, params), name=name, render=_render(original, name))
     if name in BEYOND_BOUNDS:
         space = env.observation_space
