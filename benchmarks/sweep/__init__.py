@@ -6,7 +6,6 @@
     python -m benchmarks.sweep many        # 10,000 runs of 1,000 steps
     python -m benchmarks.sweep warm        # how long until the first chunk
     python -m benchmarks.sweep halving     # what stopping early finds, and saves
-    python -m benchmarks.sweep memory      # what XLA says of it, and what is taken
     python -m benchmarks.sweep tables
 
 Each starts sweeps as a person does and writes what it finds to benchmarks/results/sweep.json;

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 import jaxac
 from benchmarks.sweep import timed
-from jaxac.sweep import again, costs, lanes
+from jaxac.sweep import again, lanes
 from jaxac.sweep.plan import make_plan
 from jaxac.sweep.progress import Quiet
 from jaxac.sweep.spec import Sweep
@@ -168,16 +167,4 @@ def halving() -> dict[str, Any]:
     return found
 
 
-def memory() -> dict[str, Any]:
-    """MiB of programs by lanes: what the line through two small widths says, and XLA itself."""
-    plan = make_plan(Sweep(**{**PPO, "configs": 256}))
-    group = plan.groups[0]
-    line, found = costs.memory(plan, group), {}
-    for width in (16, 64, 256):
-        said = lanes.compile_program(plan, group, width).bytes
-        found[f"{width} lanes"] = [round(x / 2**20, 2) for x in (line(width), said)]
-    worst = max(abs(np.log(a / b)) for a, b in found.values())
-    return {"foretold_and_said_mib": found, "worst_ratio": round(float(np.exp(worst)), 3)}
-
-
-ALL = {f.__name__: f for f in (ways, large, overhead, many, warm, halving, memory)}
+ALL = {f.__name__: f for f in (ways, large, overhead, many, warm, halving)}

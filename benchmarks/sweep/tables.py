@@ -98,20 +98,12 @@ def _halving(x: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _memory(x: dict[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (f"memory of {name}: foretold from two small widths, said by XLA", f"{a} MiB, {b} MiB")
-        for name, (a, b) in x["foretold_and_said_mib"].items()
-    ]
-
-
 PARTS = {
     "large": _large,
     "overhead": _overhead,
     "many": _many,
     "warm": _warm,
     "halving": _halving,
-    "memory": _memory,
 }
 
 

@@ -30,13 +30,13 @@ def show(plan: Plan, measure: bool, quiet: bool) -> None:
     """Print a plan; `measure` what is not known of this device yet, which takes a while."""
     cache.enable()
     console = Console(stderr=True, quiet=quiet)
-    found: dict[int, tuple[costs.Memory, costs.Times]] = {}
-    if not device.is_cpu() and (measure or all(costs.known(plan, g) for g in plan.groups)):
+    found: dict[int, costs.Costs] = {}
+    if measure and not device.is_cpu():
         plan = costs.fitted(plan)
     for group in plan.groups:
         if measure or costs.known(plan, group):
             with _telling(console, group, len(plan.groups), costs.known(plan, group)):
-                found[group.id] = costs.memory(plan, group), costs.times(plan, group)
+                found[group.id] = costs.costs(plan, group)
     print(text(plan, found))
 
 
@@ -47,11 +47,11 @@ def _telling(console: Console, group: Group, of: int, known: bool) -> Iterator[N
         yield
 
 
-def text(plan: Plan, found: dict[int, tuple[costs.Memory, costs.Times]]) -> str:
+def text(plan: Plan, found: dict[int, costs.Costs]) -> str:
     """A plan as a table, with the costs of its groups where they are `found`."""
     rows: list[tuple[Any, ...]] = [HEADER]
     for g in plan.groups:
-        memory, times = found.get(g.id, (None, None))
+        cost = found.get(g.id)
         rows.append(
             (
                 g.id,
@@ -62,9 +62,9 @@ def text(plan: Plan, found: dict[int, tuple[costs.Memory, costs.Times]]) -> str:
                 g.num_chunks,
                 f"{len(g.runs) * g.num_chunks * g.env_steps:,}",
                 f"{progress.si(g.lane_bytes)}B",
-                f"{progress.si(memory.per_lane)}B" if memory else "",
-                f"{progress.si(memory(g.width))}B" if memory else "",
-                progress.clock(times.whole(g)) if times else "",
+                f"{progress.si(cost.bytes / g.width)}B" if cost else "",
+                f"{progress.si(cost.bytes)}B" if cost else "",
+                progress.clock(cost.whole(g)) if cost else "",
                 progress.describe(g.shared),
             )
         )
@@ -79,10 +79,10 @@ def text(plan: Plan, found: dict[int, tuple[costs.Memory, costs.Times]]) -> str:
     return "\n\n".join(parts)
 
 
-def _whole(plan: Plan, found: dict[int, tuple[costs.Memory, costs.Times]]) -> str:
+def _whole(plan: Plan, found: dict[int, costs.Costs]) -> str:
     """What all groups take together: one batch trains at a time."""
-    memory = max(found[g.id][0](g.width) for g in plan.groups)
-    seconds = sum(found[g.id][1].whole(g) for g in plan.groups)
+    memory = max(cost.bytes for cost in found.values())
+    seconds = sum(found[g.id].whole(g) for g in plan.groups)
     free = device.free_bytes()
     return (
         f"about {progress.clock(seconds)} in this process if every run goes to its end, "

@@ -41,12 +41,13 @@ class Memory:
 
 
 @dataclasses.dataclass(frozen=True)
-class Times:
-    """Seconds that a batch of some width takes on this device."""
+class Costs:
+    """What a batch of a group's width takes on this device."""
 
-    compile: float
-    update: float
-    evaluation: float
+    bytes: int  # of memory, states included
+    compile: float  # seconds
+    update: float  # seconds
+    evaluation: float  # seconds
 
     def chunk(self, group: Group) -> float:
         """Seconds of a chunk of a group's batch, its evaluation included."""
@@ -58,7 +59,10 @@ class Times:
 
 
 def memory(plan: Plan, group: Group) -> Memory:
-    """What XLA says of a group's programs at two small widths, extended to any."""
+    """What XLA says of a group's programs at two small widths, extended to any.
+
+    For accelerators, where all lanes advance at once.
+    """
 
     def measured() -> Memory:
         short = _one_update(plan, group)
@@ -69,19 +73,18 @@ def memory(plan: Plan, group: Group) -> Memory:
     return _kept(Memory, plan, group, 0, measured)
 
 
-def times(plan: Plan, group: Group) -> Times:
-    """How long a batch as wide as the group's takes: a program of one update, timed."""
+def costs(plan: Plan, group: Group) -> Costs:
+    """What a batch as wide as the group's takes: a program of one update, compiled and timed."""
 
-    def measured() -> Times:
+    def measured() -> Costs:
         short = _one_update(plan, group)
         program = lanes.compile_program(short, group, group.width)
         states = program.start(*lanes.arguments(short, group.runs, group.width))
-        evaluate = jax.jit(jax.vmap(plan.tasks[group.task].algorithm.evaluate))
-        evaluation = _seconds(lambda states: (states, evaluate(states)), states)
-        both = _seconds(program.advance, states)
-        return Times(program.compile_seconds, max(both - evaluation, 0.0), evaluation)
+        evaluation = _seconds(lambda states: (states, program.evaluate(states)), states)
+        update = _seconds(program.chunk, states)
+        return Costs(program.bytes, program.compile_seconds, update, evaluation)
 
-    return _kept(Times, plan, group, group.width, measured)
+    return _kept(Costs, plan, group, group.width, measured)
 
 
 def fitted(plan: Plan) -> Plan:
@@ -91,10 +94,8 @@ def fitted(plan: Plan) -> Plan:
 
 
 def known(plan: Plan, group: Group) -> bool:
-    """Whether a group's memory and times were measured before."""
-    return (
-        _path(Memory, plan, group, 0).exists() and _path(Times, plan, group, group.width).exists()
-    )
+    """Whether what a group takes was measured before."""
+    return _path(Costs, plan, group, group.width).exists()
 
 
 def folder() -> Path:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxac.core import replace
-from jaxac.sweep import device
+from jaxac.sweep import device, tiles
 from jaxac.sweep import plan as planning
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.plan import Group, Plan
@@ -22,18 +22,35 @@ Bad = tuple[int, str]
 
 @dataclasses.dataclass
 class Program:
-    """The two compiled functions of a group at a width, and what they cost to make.
+    """The three compiled functions of a group at a width, and what they cost to make.
 
-    `start(seeds, hp, env_params) -> states` and `advance(states) -> states, metrics`, where
-    `advance` is a chunk and then an evaluation. `traces` counts how often `advance` was traced.
+    `start(seeds, hp, env_params) -> states`, `chunk(states) -> states, metrics` and
+    `evaluate(states) -> metrics`. Two programs and not one, so that nothing of an evaluation runs
+    beside the training: on a CPU they would take turns at LAPACK, which can hang (docs/install.md).
     """
 
     start: Any
-    advance: Any
+    chunk: Any
+    evaluate: Any
     compile_seconds: float
-    traces: int
-    bytes: int  # of memory that a chunk takes, states included
+    traces: int  # of `chunk`
+    tile: int  # lanes that advance at a time
     names: tuple[str, ...]  # of an update's metrics, in alphabetical order
+
+    def advance(self, states: Any) -> tuple[Any, dict[str, jax.Array]]:
+        """A chunk and then an evaluation; takes the states."""
+        states, metrics = self.chunk(states)
+        return states, {**metrics, **self.evaluate(states)}
+
+    @property
+    def parts(self) -> tuple[Any, Any, Any]:
+        """What was compiled."""
+        return self.start, self.chunk, self.evaluate
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it takes, states included."""
+        return max(map(memory, self.parts))
 
     def diverged(self, metrics: dict[str, np.ndarray], num_updates: int) -> dict[int, Bad]:
         """Which lanes have diverged in a chunk of `num_updates` updates, and where first."""
@@ -53,22 +70,32 @@ def compile_program(plan: Plan, group: Group, width: int) -> Program:
     """Trace and compile a group's program, once, for `width` lanes."""
     algorithm, traces = plan.tasks[group.task].algorithm, []
 
-    def advance(state):
+    def counted(state):
         state, metrics = algorithm.chunk(state)
         traces.append(tuple(sorted(metrics.keys() - {"finite", "first_bad"})))
-        return state, {**metrics, **algorithm.evaluate(state)}
+        return state, metrics
 
     begin = time.perf_counter()
-    start = jax.jit(jax.vmap(starter(plan, group)))
-    lowered = start.lower(*arguments(plan, group.runs, width))
-    with futures.ThreadPoolExecutor(1) as aside:  # XLA needs no Python while it compiles
-        starting = aside.submit(lowered.compile)
-        lowered = jax.jit(jax.vmap(advance), donate_argnums=0).lower(lowered.out_info)
-        compiled_advance = lowered.compile()
-        compiled_start = starting.result()
+    rows = arguments(plan, group.runs, width)
+    start, _ = tiles.traced(starter(plan, group), *jax.tree.map(lambda x: x[0], rows))
+    lane = jax.eval_shape(start, *jax.tree.map(lambda x: x[0], rows))
+    chunk, largest = tiles.traced(counted, lane)
+    tile = tiles.tile_of(largest, width)
+    states = jax.eval_shape(jax.vmap(start), *rows)
+    with futures.ThreadPoolExecutor(3) as aside:  # XLA needs no Python while it compiles
+
+        def compiled(function, *like, **options):
+            program = jax.jit(tiles.over_lanes(function, tile, width), **options)
+            return aside.submit(program.lower(*like).compile)
+
+        coming = (
+            compiled(chunk, states, donate_argnums=0),
+            compiled(start, *rows),
+            compiled(algorithm.evaluate, states),
+        )
+        advancing, starting, evaluating = [one.result() for one in coming]
     took = time.perf_counter() - begin
-    needed = max(map(memory, (compiled_start, compiled_advance)))
-    return Program(compiled_start, compiled_advance, took, len(traces), needed, traces[-1])
+    return Program(starting, advancing, evaluating, took, len(traces), tile, traces[-1])
 
 
 def memory(compiled: Any) -> int:

@@ -34,7 +34,8 @@ def compiled(monkeypatch):
     return widths
 
 
-def test_two_small_widths_foretell_the_memory_of_a_wide_program():
+def test_two_small_widths_foretell_the_memory_of_a_wide_program(monkeypatch):
+    monkeypatch.setattr(device, "is_cpu", lambda: False)  # all lanes at once
     plan = make_plan(SWEEP)
     line = costs.memory(plan, plan.groups[0])
     for width in (16, 40):
@@ -47,9 +48,9 @@ def test_what_was_measured_is_known_to_the_next_process(compiled, cache):
     plan = make_plan(SWEEP)
     group = plan.groups[0]
     assert not costs.known(plan, group)
-    first = costs.memory(plan, group), costs.times(plan, group)
+    first = costs.memory(plan, group), costs.costs(plan, group)
     assert compiled == [2, 8, group.width] and costs.known(plan, group)
-    assert (costs.memory(plan, group), costs.times(plan, group)) == first
+    assert (costs.memory(plan, group), costs.costs(plan, group)) == first
     longer = make_plan(dataclasses.replace(SWEEP, total_steps=7000, evaluations=2))
     assert costs.memory(longer, longer.groups[0]) == first[0]  # chunks are longer, no more
     assert len(compiled) == 3
@@ -68,7 +69,7 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(cache):
 
 def test_time_is_that_of_all_batches_one_after_another():
     group = make_plan(SWEEP).groups[0]
-    times = costs.Times(compile=7.0, update=0.5, evaluation=0.25)
+    times = costs.Costs(bytes=1, compile=7.0, update=0.5, evaluation=0.25)
     assert group.num_batches == 3 and (group.num_chunks, group.num_updates) == (5, 4)
     assert times.whole(group) == 7.0 + 3 * 5 * (4 * 0.5 + 0.25)
 

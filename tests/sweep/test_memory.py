@@ -74,6 +74,7 @@ def test_a_process_that_the_system_gives_no_more_memory_goes_on_in_parts(tmp_pat
         "from jaxac.sweep import device\n"
         "from tests.sweep.test_memory import SWEEP, Notes, outcome\n"
         "device.free_bytes = lambda: 2**60  # the program's own account must not help\n"
+        "device.is_cpu = lambda: False  # all lanes at once, as on an accelerator\n"
         "class Limit(Notes):\n"
         "    def training(self, batch):\n"
         "        used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
@@ -138,10 +139,11 @@ def test_other_errors_of_the_device_are_not_taken_for_a_lack_of_memory(tmp_path,
         def broken(states):
             raise jax.errors.JaxRuntimeError("INTERNAL: broken")
 
-        made = lanes.Program(None, broken, 0.0, 1, 0, ())
-        made.start = lambda *rows: rows
+        made = compile_real(plan, group, width)
+        made.advance = broken
         return made
 
+    compile_real = lanes.compile_program
     monkeypatch.setattr(lanes, "compile_program", compile_program)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
         jaxac.run(SWEEP, tmp_path / "run", Quiet())
