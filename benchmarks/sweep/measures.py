@@ -1,17 +1,13 @@
 """The measurements; each returns what goes into the results file."""
 
-import statistics
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-import jax
-
 import jaxac
-from benchmarks.sweep import timed
+from benchmarks.sweep import tiled, timed
 from jaxac.sweep import again, lanes
-from jaxac.sweep.plan import make_plan
+from jaxac.sweep.plan import Plan, make_plan
 from jaxac.sweep.progress import Quiet
 from jaxac.sweep.spec import Sweep
 
@@ -29,65 +25,37 @@ PPO = {
     },
 }
 """The space of the quickstart, with one network."""
-ROUNDS = 3
+
+
+KINDS = {
+    "PPO, 16 environments": {},
+    "PPO, 1 environment": {
+        "total_steps": 512,
+        "fixed": {"num_envs": 1, "num_steps": 128, "num_minibatches": 4},
+    },
+    "A2C": {"algorithm": "a2c", "fixed": {}},
+}
 
 
 def ways() -> dict[str, Any]:
-    """Env steps per second of PPO on CartPole by how lanes are trained, in turns."""
-    found: dict[str, list[float]] = {}
-    words = {**PPO, "configs": 16, "total_steps": 4_000, "evaluations": 1}
-    plans = {width: _wide(words, width) for width in (1, 4, 8, 16, 32, 64, 256, 1024)}
-    programs = {f"one process, {width} lanes": _vmapped(plan) for width, plan in plans.items()}
-    programs["one process, 16 lanes by lax.map"] = _mapped(plans[16])
-    for _ in range(ROUNDS):
-        for name, step in programs.items():
-            found.setdefault(name, []).append(step())
-    for width in (4, 8, 16, 32):
-        more = {**PPO, "configs": 4 * width, "total_steps": 20_000, "lanes": width}
-        for workers in (0, 2):
-            name = f"sweep, {max(workers, 1)} process{'es'[: 2 * (workers > 1)]}, {width} lanes"
-            for _ in range(ROUNDS):
-                one = timed.sweep(more, workers)
-                rate = max(workers, 1) * one["env_steps"] / one["chunks_s"]
-                found.setdefault(name, []).append(rate)
-    return {name: round(statistics.median(rates)) for name, rates in found.items()}
+    """Env steps per second on CartPole by how many of 16 lanes advance at a time, in turns.
+
+    Alone, in a process that has all cores, and beside another one, each with a core of its own.
+    `chosen` is what a sweep does.
+    """
+    found: dict[str, Any] = {}
+    for name, changes in KINDS.items():
+        plan = _seeds({**PPO, "total_steps": 4_000, **changes}, 16)
+        rates: dict[str, Any] = {"chosen": lanes.compile_program(plan, plan.groups[0], 16).tile}
+        rates["alone"] = tiled.rates(plan)
+        rates["on each of 2 cores"] = tiled.on_cores(plan.sweep, (0, 1))
+        found[name] = rates
+    return found
 
 
-def _wide(words: dict[str, Any], width: int) -> Any:
-    return make_plan(Sweep(**{**words, "configs": 1, "seeds": width, "space": {}, "lanes": width}))
-
-
-def _vmapped(plan: Any) -> Any:
-    group = plan.groups[0]
-    program = lanes.compile_program(plan, group, group.width)
-    states = [program.start(*lanes.arguments(plan, group.runs, group.width))]
-    return _stepped(plan, program.advance, states)
-
-
-def _mapped(plan: Any) -> Any:
-    group = plan.groups[0]
-    algorithm = plan.tasks[group.task].algorithm
-    program = lanes.compile_program(plan, group, group.width)
-
-    def advance(state):
-        state, metrics = algorithm.chunk(state)
-        return state, {**metrics, **algorithm.evaluate(state)}
-
-    states = program.start(*lanes.arguments(plan, group.runs, group.width))
-    mapped = jax.jit(lambda states: jax.lax.map(advance, states)).lower(states).compile()
-    return _stepped(plan, mapped, [states])
-
-
-def _stepped(plan: Any, advance: Any, states: list[Any]) -> Any:
-    group = plan.groups[0]
-
-    def step() -> float:
-        begin = time.perf_counter()
-        states[0], _ = jax.block_until_ready(advance(states[0]))
-        return group.width * group.env_steps / (time.perf_counter() - begin)
-
-    step()
-    return step
+def _seeds(words: dict[str, Any], count: int) -> Plan:
+    words = {k: v for k, v in words.items() if k != "space"}
+    return make_plan(Sweep(**{**words, "evaluations": 1, "seeds": count}))
 
 
 def large() -> dict[str, Any]:

@@ -21,17 +21,21 @@ def shown(whole: dict[str, Any]) -> str:
     return "\n".join([where, "", *table, "", *_ways(results.get("ways", {}))]).strip()
 
 
-def _ways(rates: dict[str, int]) -> list[str]:
-    """Env steps per second by how lanes are trained, beside one process of 16 lanes."""
-    if not rates:
+def _ways(kinds: dict[str, Any]) -> list[str]:
+    """Env steps per second by how many of 16 lanes advance at a time."""
+    if not kinds:
         return []
-    base = {"one": rates["one process, 16 lanes"], "sweep": rates["sweep, 1 process, 16 lanes"]}
-    rows = [
-        f"| {name} | {rate:,} | {rate / base['sweep' if name.startswith('sweep') else 'one']:.2f} |"
-        for name, rate in rates.items()
-    ]
-    head = "| PPO on CartPole | env steps/s | beside 16 lanes in one process |"
-    return [head, "| --- | ---: | ---: |", *rows]
+    tiles = list(next(iter(kinds.values()))["alone"])
+    head = f"| env steps/s with … of 16 lanes at a time | {' | '.join(tiles)} |"
+    rows = [head, f"| --- |{' ---: |' * len(tiles)}"]
+    for name, rates in kinds.items():
+        for where in ("alone", "on each of 2 cores"):
+            cells = [
+                f"**{x:,}**" if int(tile) == rates["chosen"] else f"{x:,}"
+                for tile, x in rates[where].items()
+            ]
+            rows.append(f"| {name}, a process {where} | {' | '.join(cells)} |")
+    return [*rows, "", "What a sweep chooses is in bold."]
 
 
 def _large(x: dict[str, Any]) -> list[tuple[str, str]]:

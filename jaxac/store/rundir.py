@@ -92,21 +92,22 @@ class RunDirectory:
         seconds: float,
         runs: list[int],
         metrics: dict[str, np.ndarray],
-        state: Any,
+        state: bytes,
         statuses: dict[int, str],
         diverged: dict[int, tuple[int, str]],
     ) -> None:
         """Make a chunk of a lane batch durable: when this returns, a kill cannot lose it.
 
         `metrics` are [runs] arrays, `step` the environment steps of each run so far, `state` the
-        batch's state after the chunk, `statuses` where runs stand with it, `diverged` the step
-        and the metric at which runs went wrong. Raises `StoreError` on a full disk.
+        batch's state after the chunk (`checkpoints.encode`), `statuses` where runs stand with it,
+        `diverged` the step and the metric at which runs went wrong. Raises `StoreError` on a full
+        disk.
         """
         stem = f"batch-{batch:05d}-chunk-{chunk:05d}"
         shard, checkpoint = f"metrics/{stem}.parquet", f"checkpoints/{stem}.npz"
         before = self.ledger.checkpoint(batch)
         shard_sha256 = files.write(self.path / shard, shards.encode(runs, chunk, step, metrics))
-        state_sha256 = files.write(self.path / checkpoint, checkpoints.encode(state))
+        state_sha256 = files.write(self.path / checkpoint, state)
         self.ledger.acknowledge(
             Chunk(batch, chunk, step, seconds, shard, shard_sha256),
             Checkpoint(batch, chunk, checkpoint, state_sha256),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxac.errors import StoreError
+from jaxac.store import checkpoints
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
 
@@ -15,7 +16,9 @@ STATE = {"params": jnp.arange(3.0)}
 
 
 def acknowledge(directory, chunk, state=STATE):
-    directory.acknowledge(0, chunk, 10, 0.1, [0], METRICS, state, {0: "running"}, {})
+    directory.acknowledge(
+        0, chunk, 10, 0.1, [0], METRICS, checkpoints.encode(state), {0: "running"}, {}
+    )
 
 
 def test_only_the_newest_checkpoint_is_kept(tmp_path):

@@ -1,5 +1,6 @@
 """Batches in this process: compile once, start or restore, advance, acknowledge."""
 
+import dataclasses
 import json
 import math
 import time
@@ -7,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxac.errors import StoreError, SweepError
 from jaxac.store import checkpoints
@@ -18,6 +18,15 @@ from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Advanced
 from jaxac.sweep.lanes import Program
 from jaxac.sweep.plan import Plan
+
+
+@dataclasses.dataclass(frozen=True)
+class _Coming:
+    """A chunk that is under way."""
+
+    began: float
+    states: Any
+    metrics: dict[str, jax.Array]
 
 
 class Executor:
@@ -51,21 +60,27 @@ class Executor:
         return self._programs[batch.group, self._lanes(batch)]
 
     def run(self, batch: Batch) -> Iterator[Advanced]:
-        """Go on with a batch to its end; each chunk is acknowledged before it is told."""
+        """Go on with a batch to its end; each chunk is acknowledged before it is told.
+
+        The next chunk is under way while one is acknowledged, so that the disk costs no time.
+        """
         group = self.plan.groups[batch.group]
         runs = list(batch.runs)
-        begin = time.perf_counter()
-        chunk, states = self._restored(batch)
+        coming: _Coming | None = None
+        chunk = self._done(batch)
         while chunk < batch.until:
             try:
-                states, host = self._advanced(batch, states)
+                now = coming or self._begin(batch, self._restored(batch))
+                host = laning.to_host(now.metrics, len(runs))
+                state = checkpoints.encode(now.states)
+                seconds = time.perf_counter() - now.began
+                coming = self._begin(batch, now.states) if chunk + 1 < batch.until else None
             except jax.errors.JaxRuntimeError as error:
                 if not device.is_out_of_memory(error):
                     raise
                 self._narrow(batch, str(error).splitlines()[0])
-                chunk, states = self._restored(batch)
+                coming, chunk = None, self._done(batch)
                 continue
-            end = time.perf_counter()
             status = "done" if chunk + 1 == group.num_chunks else "running"
             bad = self.program(batch).diverged(host, group.num_updates)
             steps = chunk * group.env_steps, group.env_steps // group.num_updates
@@ -73,26 +88,24 @@ class Executor:
                 batch.id,
                 chunk,
                 (chunk + 1) * group.env_steps,
-                end - begin,
+                seconds,
                 runs,
                 {name: x for name, x in host.items() if name != "first_bad"},
-                states,
+                state,
                 dict.fromkeys(runs, status),
                 {runs[i]: (steps[0] + update * steps[1], why) for i, (update, why) in bad.items()},
             )
-            yield Advanced(batch, chunk, host, end - begin)
-            begin = time.perf_counter()
+            yield Advanced(batch, chunk, host, seconds)
             chunk += 1
 
-    def _advanced(self, batch: Batch, states: Any) -> tuple[Any, dict[str, np.ndarray]]:
-        """The states after a chunk, and its metrics; without states, from the start."""
+    def _begin(self, batch: Batch, states: Any) -> "_Coming":
+        """Begin a chunk, from states that are given away; without states, from the start."""
+        began = time.perf_counter()
         program, lanes = self.program(batch), self._lanes(batch)
         if states is None:
             arguments = laning.arguments(self.plan, batch.runs, batch.width)
             states = laning.in_parts(program.start, lanes, *arguments)
-        states, metrics = laning.in_parts(program.advance, lanes, states)
-        host = laning.to_host(metrics, len(batch.runs))
-        return jax.block_until_ready(states), host
+        return _Coming(began, *laning.in_parts(program.advance, lanes, states))
 
     def _lanes(self, batch: Batch) -> int:
         """How many of a batch's lanes advance at a time: all, unless memory was short before."""
@@ -120,16 +133,19 @@ class Executor:
             f"from its last checkpoint, {half} lanes at a time"
         )
 
-    def _restored(self, batch: Batch) -> tuple[int, Any]:
-        """How many chunks the batch's runs have, and their states; none before the first."""
+    def _done(self, batch: Batch) -> int:
+        """How many chunks the batch's runs have."""
         found = self.directory.ledger.checkpoint(batch.id)
+        return batch.first if found is None else found.chunk + 1
+
+    def _restored(self, batch: Batch) -> Any:
+        """The states of the batch's runs; none before the first chunk."""
         with jax.default_device(device.host()):
-            if found is not None:
-                like = laning.shapes(self.plan, batch)
-                return found.chunk + 1, self.directory.restore(batch.id, like)
+            if self.directory.ledger.checkpoint(batch.id) is not None:
+                return self.directory.restore(batch.id, laning.shapes(self.plan, batch))
             if not batch.first:
-                return 0, None
-            return batch.first, laning.with_changes(self._gathered(batch), batch.changes)
+                return None
+            return laning.with_changes(self._gathered(batch), batch.changes)
 
     def _gathered(self, batch: Batch) -> Any:
         """The states that earlier batches left, in the lanes of this one."""
