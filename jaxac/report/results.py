@@ -55,8 +55,13 @@ class Results:
 
         Raises `StoreError` naming the first shard that is missing or damaged.
         """
+        return self._rows()
+
+    def _rows(self, metrics: list[str] | None = None) -> pd.DataFrame:
+        """`wide`, or some of its metrics alone, which is sooner read."""
+        columns = None if metrics is None else ["run", "chunk", "step", *metrics]
         parts = [
-            shards.decode(files.read(self.path / c.shard, c.shard_sha256), c.shard)
+            shards.decode(files.read(self.path / c.shard, c.shard_sha256), c.shard, columns)
             for c in self._chunks
         ]
         runs = pd.DataFrame(
@@ -66,16 +71,12 @@ class Results:
             return pd.DataFrame(columns=KEYS)
         rows = pa.concat_tables(parts, promote_options="default").to_pandas()
         rows = rows.merge(runs, on="run").drop(columns=["run", "chunk"])
-        metrics = sorted(set(rows) - set(KEYS))
-        return rows.sort_values(KEYS, ignore_index=True)[[*KEYS, *metrics]]
+        names = sorted(set(rows) - set(KEYS))
+        return rows.sort_values(KEYS, ignore_index=True)[[*KEYS, *names]]
 
     def frame(self) -> pd.DataFrame:
         """Every metric in long form: config, seed, step (env steps), metric, value."""
-        wide = self.wide
-        if wide.empty:
-            return pd.DataFrame(columns=[*KEYS, "metric", "value"])
-        long = wide.melt(KEYS, var_name="metric", value_name="value").dropna(subset=["value"])
-        return long.sort_values([*KEYS, "metric"], ignore_index=True)
+        return _long(self.wide)
 
     @property
     def configs(self) -> pd.DataFrame:
@@ -106,8 +107,7 @@ class Results:
 
         Those on one environment are ranked among themselves, one environment after another.
         """
-        self._check(metric)
-        parts = tables.by_env(self.frame(), self.configs, self.status)
+        parts = tables.by_env(self._frame_of(metric), self.configs, self.status)
         ranked = [
             tables.rank(frame, configs, status, metric) for _, frame, configs, status in parts
         ]
@@ -120,11 +120,10 @@ class Results:
         drew them. Needs the extra `optuna`. Raises `ReportError` without it, or where there is too
         little to analyse.
         """
-        self._check(metric)
-        configs = self.configs
+        frame, configs = self._frame_of(metric), self.configs
         if isinstance(self.manifest["sweep"]["configs"], list):
             configs = _with_defaults(configs, list(map(self.hp, configs.index.tolist())))
-        return importance.importance(self.frame(), configs, self.status, metric, self._searches())
+        return importance.importance(frame, configs, self.status, metric, self._searches())
 
     def plot(
         self,
@@ -139,13 +138,13 @@ class Results:
         were. Each of several environments has pictures of its own, named after it. They go into
         `folder`, by default the run directory; `suffix` is png, pdf or svg.
         """
-        self._check(metric)
+        whole = self._frame_of(metric)
         folder = self.path if folder is None else Path(folder)
         with files.explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         sweep = self.manifest["sweep"]
         paths = []
-        for env, frame, configs, status in tables.by_env(self.frame(), self.configs, self.status):
+        for env, frame, configs, status in tables.by_env(whole, self.configs, self.status):
             title = f"{names(sweep['algorithm'])} on {env or names(sweep['env'])}"
             end = f"-{files.file_name(env)}.{suffix}" if env else f".{suffix}"
             if env:  # what is swept on other environments alone is no axis here
@@ -169,10 +168,15 @@ class Results:
         """All hyper-parameters of a configuration, as plain data."""
         return self.manifest["configs"][config]["hp"]
 
-    def _check(self, metric: str) -> None:
-        if metric not in self.wide and not self.wide.empty:
+    def _frame_of(self, metric: str) -> pd.DataFrame:
+        """`frame` of one metric alone."""
+        rows = self.wide if "wide" in vars(self) else self._rows([metric])
+        if rows.empty:
+            return _long(rows)
+        if metric not in rows:
             known = ", ".join(m for m in self.wide if m not in KEYS)
             raise StoreError(f"{self.path} has no metric {metric!r}; it has {known}")
+        return _long(rows.filter([*KEYS, metric]))
 
     def _searches(self) -> dict[str, Search]:
         """The ranges that the sweep drew its points from, by the columns of `configs`."""
@@ -190,6 +194,13 @@ class Results:
 
     def _repr_markdown_(self) -> str:
         return tables.render(self.table(), "md")
+
+
+def _long(wide: pd.DataFrame) -> pd.DataFrame:
+    if wide.empty:
+        return pd.DataFrame(columns=[*KEYS, "metric", "value"])
+    long = wide.melt(KEYS, var_name="metric", value_name="value").dropna(subset=["value"])
+    return long.sort_values([*KEYS, "metric"], ignore_index=True)
 
 
 def _with_defaults(configs: pd.DataFrame, hps: list[dict[str, Any]]) -> pd.DataFrame:

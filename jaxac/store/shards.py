@@ -28,9 +28,12 @@ def encode(runs: Sequence[int], chunk: int, step: int, metrics: dict[str, np.nda
     return buffer.getvalue()
 
 
-def decode(data: bytes, name: str) -> pa.Table:
-    """The table of a shard. Raises `StoreError` naming `name` if it is no Parquet file."""
+def decode(data: bytes, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table of a shard, or those of its `columns` that it has.
+
+    Raises `StoreError` naming `name` if it is no Parquet file.
+    """
     try:
-        return pq.read_table(io.BytesIO(data))
+        return pq.ParquetFile(pa.BufferReader(data)).read(columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{name} is not a Parquet file: {error}") from error
