@@ -20,8 +20,8 @@ from jaxac.sweep import cache, lanes, tiles
 from jaxac.sweep.plan import Plan, make_plan
 from jaxac.sweep.spec import Sweep
 
-TILES = (1, 2, 4, 8, 16)
-ROUNDS = 5
+TILES = (1, 4, 16)
+ROUNDS = 3
 
 
 def rates(plan: Plan) -> dict[str, int]:

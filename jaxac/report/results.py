@@ -34,7 +34,6 @@ class Results:
         self.manifest = {**directory.manifest, "configs": configs}
         self._runs = directory.ledger.runs()
         self._chunks = directory.ledger.chunks()
-        self._batches = directory.ledger.batches()
         self.seconds = {
             "compile": directory.ledger.seconds("compile"),
             "run": directory.ledger.seconds("chunks"),
@@ -45,9 +44,10 @@ class Results:
     @property
     def env_steps(self) -> int:
         """Environment steps that were trained, over all runs."""
-        return sum(
-            len(self._batches[c.batch]["runs"]) * c.env_steps // (c.chunk + 1) for c in self._chunks
-        )
+        directory = RunDirectory.open(self.path)
+        sizes = {number: len(x["runs"]) for number, x in directory.ledger.batches().items()}
+        directory.close()
+        return sum(sizes[c.batch] * c.env_steps // (c.chunk + 1) for c in self._chunks)
 
     @functools.cached_property
     def wide(self) -> pd.DataFrame:

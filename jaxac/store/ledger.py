@@ -4,9 +4,8 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxac.errors import StoreError
 from jaxac.store.files import FREE_SPACE
@@ -38,8 +37,7 @@ _ADD_RUN = "insert into runs values (?, ?, ?, ?, null, null)"
 _SOUND = "diverged_step = null, diverged_metric = null"
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """An acknowledged chunk of a lane batch."""
 
     batch: int
@@ -50,8 +48,7 @@ class Chunk:
     shard_sha256: str
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """The newest checkpoint of a lane batch."""
 
     batch: int
@@ -60,8 +57,7 @@ class Checkpoint:
     sha256: str
 
 
-@dataclass(frozen=True)
-class RunRow:
+class RunRow(NamedTuple):
     """One run and where it stands: pending, running, done, stopped or diverged."""
 
     run: int
