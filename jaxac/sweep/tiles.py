@@ -1,9 +1,9 @@
 """Tiles: how many of a batch's lanes a program advances at a time.
 
-An accelerator is filled by all at once. A processor is faster if what it works on stays in its
-cache: there lanes take turns, each going through the whole chunk, and only those whose arrays are
-so small that the calls would cost more than the work go together (`python -m benchmarks.sweep ways`
-measures it). Lanes that take turns compute the very numbers of a run alone.
+An accelerator is filled by all at once. On a processor lanes take turns, each going through the
+whole chunk: what is worked on stays in the cache, so it is about as fast, takes a fraction of the
+memory, and gives the very numbers of a run alone. Only lanes whose arrays are so small that the
+calls would cost more than the work go together (`python -m benchmarks.sweep ways` measures it).
 """
 
 from collections.abc import Callable, Iterator

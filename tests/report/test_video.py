@@ -421,7 +421,7 @@ def test_a_checkpoint_replaced_by_a_sweep_under_way_is_read_again(trained, monke
     restore, checkpoint, tries = RunDirectory.restore, Ledger.checkpoint, []
 
     def newer(self, batch):
-        return dataclasses.replace(checkpoint(self, batch), chunk=7)
+        return checkpoint(self, batch)._replace(chunk=7)
 
     def gone_at_first(self, batch, like):
         tries.append(batch)
