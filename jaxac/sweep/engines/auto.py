@@ -60,10 +60,9 @@ class Auto:
         """Whether what workers save of the time that is left is more than they take to start."""
         if min(len(device.cores()), len(batches)) < 2:
             return False
-        ledger, steps = self._directory.ledger, 0
+        steps = 0
         for batch in batches:
-            found = ledger.checkpoint(batch.id)
-            chunks = batch.until - (found.chunk + 1 if found else batch.first)
+            chunks = batch.until - (self._directory.chunks_done(batch.id) or batch.first)
             steps += chunks * len(batch.runs) * self._plan.groups[batch.group].env_steps
         return steps / self._rate() * (1.0 - 1.0 / GAIN) > START
 

@@ -135,8 +135,7 @@ class Executor:
 
     def _done(self, batch: Batch) -> int:
         """How many chunks the batch's runs have."""
-        found = self.directory.ledger.checkpoint(batch.id)
-        return batch.first if found is None else found.chunk + 1
+        return self.directory.chunks_done(batch.id) or batch.first
 
     def _restored(self, batch: Batch) -> Any:
         """The states of the batch's runs; none before the first chunk."""
