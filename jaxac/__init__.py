@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jaxac.errors import JaxacError as JaxacError
     from jaxac.registry import make_algorithm as make_algorithm
     from jaxac.registry import make_env as make_env
+    from jaxac.report.policy import load_policy as load_policy
     from jaxac.report.results import load as load
     from jaxac.report.video import video as video
     from jaxac.sweep.run import resume as resume
@@ -26,6 +27,7 @@ _HOMES = {
     "check_env": "envs.check",
     "configure": "config",
     "load": "report.results",
+    "load_policy": "report.policy",
     "make_algorithm": "registry",
     "make_env": "registry",
     "resume": "sweep.run",

@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from jaxac import modules
 from jaxac.core import (
     Scalar,
     Schedule,
@@ -26,8 +27,11 @@ from jaxac.core import (
     is_static,
     replace,
 )
-from jaxac.errors import ConfigError, closest
+from jaxac.errors import ConfigError, RegistryError, closest
 from jaxac.fields import Meta, meta
+from jaxac.plain import called, check, check_name, shown
+
+MAX_LIST = 1_000  # numbers in a static field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +64,8 @@ def configure(hp: Any, changes: Mapping[str, Any], within: str = "") -> Any:
     Raises `ConfigError` naming the field, the value, the valid range, or the closest field name.
     """
     for path, value in changes.items():
+        check_name(path, within or type(hp).__name__)
+        check(value, within + path)
         hp = _set(hp, path.split("."), value, within)
     return hp
 
@@ -70,11 +76,14 @@ def _set(hp: Any, parts: list[str], value: Any, prefix: str) -> Any:
     declared = {f.name: f for f in dataclasses.fields(hp)}
     if name not in declared:
         known = [prefix + x.path for x in fields(hp)]
-        near = closest(".".join([path, *rest]), known)
-        raise ConfigError(path, f"{type(hp).__name__} has no such field{near}")
+        whole = ".".join([path, *rest])
+        near, wrong = closest(whole, known), path if called(whole) == whole else whole
+        raise ConfigError(called(wrong), f"{type(hp).__name__} has no such field{near}")
     current = getattr(hp, name)
     if rest and not is_frozen(current):
-        raise ConfigError(".".join([path, *rest]), f"{path} is {current!r}, which has no fields")
+        raise ConfigError(
+            called(".".join([path, *rest])), f"{path} is {shown(current)}, which has no fields"
+        )
     if rest:
         return replace(hp, **{name: _set(current, rest, value, path + ".")})
     value = _coerce(declared[name], value, current, path)
@@ -97,26 +106,30 @@ def _coerce(f: dataclasses.Field, value: Any, current: Any, path: str) -> Any:
         return _array(f, value, path)
     if f.type == Scalar or not is_frozen(current):
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise ConfigError(path, f"{value!r} is not a number; {meta(f).doc}")
+            raise ConfigError(path, f"{shown(value)} is not a number; {meta(f).doc}")
         if f.type == Scalar or not isinstance(current, int):
             return float(value)
         if not float(value).is_integer():
-            raise ConfigError(path, f"{value!r} is not a whole number; {meta(f).doc}")
+            raise ConfigError(path, f"{shown(value)} is not a whole number; {meta(f).doc}")
         return int(value)
-    raise ConfigError(path, f"{value!r} is not an operator; it is now {type(current).__name__}")
+    now = type(current).__name__
+    raise ConfigError(path, f"{shown(value)} is not an operator; it is now {now}")
 
 
 def _array(f: dataclasses.Field, value: Any, path: str) -> np.ndarray:
     try:
         return np.asarray(value, np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigError(path, f"{value!r} is not an array of numbers; {meta(f).doc}") from error
+        problem = f"{shown(value)} is not an array of numbers; {meta(f).doc}"
+        raise ConfigError(path, problem) from error
 
 
 def _coerce_static(kind: Any, value: Any, path: str) -> Any:
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(path, f"{value!r} is not a list")
+            raise ConfigError(path, f"{shown(value)} is not a list")
+        if len(value) > MAX_LIST:
+            raise ConfigError(path, f"a list of {len(value):,}; it has at most {MAX_LIST:,}")
         element = typing.get_args(kind)[0]
         return tuple(_coerce_static(element, x, path) for x in value)
     if isinstance(value, np.generic):
@@ -126,7 +139,8 @@ def _coerce_static(kind: Any, value: Any, path: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(path, f"{value!r} is not of type {getattr(kind, '__name__', kind)}")
+        named = getattr(kind, "__name__", kind)
+        raise ConfigError(path, f"{shown(value)} is not of type {named}")
     return value
 
 
@@ -139,16 +153,15 @@ def _operator(f: dataclasses.Field, value: str | Mapping, path: str) -> Any:
     choices = operators(f)
     found = _imported(name, path) if ":" in name else choices.get(name)
     if not _is_operator(found, _role(f)):
-        raise ConfigError(path, f"there is no operator {name!r}{closest(name, choices)}")
+        raise ConfigError(path, f"there is no operator {shown(name)}{closest(name, choices)}")
     return configure(found(), table, path + ".")
 
 
 def _imported(name: str, path: str) -> Any:
-    module, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute, None)
-    except ImportError as error:
-        raise ConfigError(path, f"cannot import {module} for operator {name!r}: {error}") from error
+        return modules.attribute(name, "operator")
+    except RegistryError as error:
+        raise ConfigError(path, str(error)) from error
 
 
 def operators(f: dataclasses.Field) -> dict[str, type]:
@@ -247,18 +260,13 @@ def from_json(data: Any, like: Any) -> Any:
     """
     op = data.get("op") if isinstance(data, Mapping) else data
     if op != f"{type(like).__module__}:{type(like).__qualname__}":
-        raise ConfigError("op", f"expected a {type(like).__name__}, got {op!r}")
-    _refuse_unimported(data)
+        raise ConfigError("op", f"expected a {type(like).__name__}, got {shown(op)}")
+    check(data, "")
+    for path, value in data.items():
+        for module in modules.named(value):
+            if module not in sys.modules:
+                raise ConfigError(path, f"there is no operator of {module}: it is not imported")
     return configure(like, {k: numbers(v) for k, v in data.items() if k != "op"})
-
-
-def _refuse_unimported(data: Any) -> None:
-    if isinstance(data, Mapping):
-        module, colon, _ = str(data.get("op", "")).partition(":")
-        if colon and not module.startswith("jaxac.") and module not in sys.modules:
-            raise ConfigError("op", f"there is no operator {data['op']!r} in an imported module")
-    for value in data.values() if isinstance(data, Mapping) else ():
-        _refuse_unimported(value)
 
 
 def numbers(value: Any) -> Any:

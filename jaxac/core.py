@@ -25,6 +25,7 @@ from jaxac.errors import ConfigError
 from jaxac.errors import JaxacError as JaxacError
 from jaxac.fields import field as field
 from jaxac.fields import meta
+from jaxac.plain import check
 
 T = TypeVar("T")
 Static: TypeAlias = Annotated[T, "static"]
@@ -43,6 +44,9 @@ class Schedule(Protocol):
         """The value when the share `progress` in [0, 1] of `total_steps` is done."""
         ...
 
+
+MAX_COUNT = 2**31 - 1
+"""Largest number of a static field: programs count in 32 bits."""
 
 Scalar: TypeAlias = Float[Array, ""] | float
 
@@ -121,6 +125,7 @@ def check_range(f: dataclasses.Field, value: Any, path: str) -> None:
     within = meta(f).within
     if within is None:
         return
+    check(value, path)
     for leaf in jax.tree.leaves(value):
         numbers = np.ravel(leaf) if isinstance(leaf, int | float | np.ndarray | np.generic) else ()
         bad = [x for x in map(float, numbers) if x not in within]
@@ -128,6 +133,8 @@ def check_range(f: dataclasses.Field, value: Any, path: str) -> None:
             raise ConfigError(
                 path, f"{bad[0]:g} is outside the valid range {within}; {meta(f).doc}"
             )
+        if is_static(f) and isinstance(leaf, int) and leaf > MAX_COUNT:
+            raise ConfigError(path, f"{leaf:,} is more than {MAX_COUNT:,}; {meta(f).doc}")
 
 
 def scheduled(hp: T, progress: Float[Array, ""]) -> T:

@@ -18,7 +18,9 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from jaxac import modules
 from jaxac.errors import EnvError, RegistryError, closest
+from jaxac.plain import check_name, shown
 from jaxac.record import Record
 
 if TYPE_CHECKING:
@@ -54,24 +56,27 @@ def records() -> dict[str, Record]:
 
 def record(key: str) -> Record:
     """The algorithm `key`, or `module:ATTRIBUTE`. Raises `RegistryError` with the closest keys."""
+    check_name(key, "algorithm")
     if ":" in key:
         return _record(key)
     found = records()
     if key not in found:
-        raise RegistryError(f"there is no algorithm {key!r}{closest(key, found)}")
+        raise RegistryError(f"there is no algorithm {shown(key)}{closest(key, found)}")
     return found[key]
 
 
 def _record(name: str) -> Record:
-    found = _attribute(name)
+    found = modules.attribute(name, "algorithm")
     if not isinstance(found, Record):
-        raise RegistryError(f"{name} is a {type(found).__name__}, not a jaxac.record.Record")
+        raise RegistryError(
+            f"algorithm {name} is a {type(found).__name__}, not a jaxac.record.Record"
+        )
     return found
 
 
 def defaults(key: str) -> Any:
     """The algorithm's plain default hyper-parameters."""
-    return _attribute(record(key).defaults)()
+    return modules.attribute(record(key).defaults, "defaults")()
 
 
 def make_algorithm(key: str, env: "Env") -> "Algorithm":
@@ -93,7 +98,7 @@ def make_algorithm(key: str, env: "Env") -> "Algorithm":
             f"{key} takes {' or '.join(found.actions)} actions, but {env.name} has "
             f"{env.action_space}; use {', '.join(able)}"
         )
-    return _attribute(found.make)(env)
+    return modules.attribute(found.make, "make")(env)
 
 
 def tuned(key: str, env_name: str) -> dict[str, Any] | None:
@@ -129,6 +134,7 @@ def make_env(name: str, wrappers: Iterable[Any] = ()) -> "Env":
 
 
 def _unwrapped(name: str) -> "Env":
+    check_name(name, "env")
     if ":" in name:
         return _env(name)
     for point in importlib.metadata.entry_points(group="jaxac.environments"):
@@ -137,7 +143,9 @@ def _unwrapped(name: str) -> "Env":
     suite, slash, rest = name.partition("/")
     if slash:
         if suite not in SUITES:
-            raise RegistryError(f"there is no environment suite {suite!r}{closest(suite, SUITES)}")
+            raise RegistryError(
+                f"there is no environment suite {shown(suite)}{closest(suite, SUITES)}"
+            )
         return importlib.import_module(SUITES[suite]).make(rest)
     known = list(env_ids())
     suites = [s for s, n in known if n == name]
@@ -145,31 +153,23 @@ def _unwrapped(name: str) -> "Env":
         raise RegistryError(f"{name} is in several suites; say {suites[0]}/{name}")
     if not suites:
         near = closest(name, [n for _, n in known])
-        raise RegistryError(f"there is no environment {name!r}{near}")
+        raise RegistryError(f"there is no environment {shown(name)}{near}")
     return importlib.import_module(SUITES[suites[0]]).make(name)
 
 
 def _env(name: str) -> "Env":
     from jaxac.envs.contract import Env
 
-    found = _attribute(name)
+    found = modules.attribute(name, "environment")
     try:
         env = found() if callable(found) else found
     except TypeError as error:
-        raise RegistryError(f"{name} must take no arguments: {error}") from error
+        raise RegistryError(f"environment {name} must take no arguments: {error}") from error
     if not isinstance(env, Env):
-        raise RegistryError(f"{name} gives a {type(env).__name__}, not a jaxac.envs.Env")
+        raise RegistryError(
+            f"environment {name} gives a {type(env).__name__}, not a jaxac.envs.Env"
+        )
     return env
-
-
-def _attribute(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ImportError as error:
-        raise RegistryError(f"cannot import {module} for {name!r}: {error}") from error
-    except AttributeError as error:
-        raise RegistryError(f"{module} has no {attribute!r}") from error
 
 
 def as_dict(r: Record) -> dict[str, Any]:

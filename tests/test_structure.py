@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "jaxac"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
-    {"errors", "fields", "record", "hlo"},
+    {"errors", "fields", "record", "hlo", "modules", "plain"},
     {"core"},
     {"config"},
     {"envs", "nets", "heads", "ops", "data"},

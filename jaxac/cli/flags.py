@@ -1,11 +1,14 @@
 """Flags that name hyper-parameters: `--learning-rate 1e-3 --surrogate.low 0.1 --env.gravity 12`."""
 
 import argparse
-import tomllib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from jaxac import plain
 from jaxac.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jaxac.store.rundir import Retention
 
 
 def parse(flags: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -19,11 +22,11 @@ def parse(flags: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     while words:
         flag = words.pop(0)
         if not flag.startswith("--"):
-            raise ConfigError(flag, "expected a flag such as --learning-rate 1e-3")
+            raise ConfigError(plain.called(flag), "expected a flag such as --learning-rate 1e-3")
         name, equals, text = flag[2:].partition("=")
         if not equals:
             if not words or words[0].startswith("--"):
-                raise ConfigError(name, "this flag has no value")
+                raise ConfigError(plain.called(flag), "this flag has no value")
             text = words.pop(0)
         found[name.replace("-", "_")] = _value(text)
     of_env = {k[4:]: v for k, v in found.items() if k.startswith("env.")}
@@ -33,13 +36,13 @@ def parse(flags: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
 def none_left(flags: Sequence[str]) -> None:
     """Raise `ConfigError` if a command that takes no such flags was given some."""
     if flags:
-        raise ConfigError(flags[0], "unknown argument; see --help")
+        raise ConfigError(plain.called(flags[0]), "unknown argument; see --help")
 
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return plain.toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 
@@ -60,6 +63,7 @@ def add_run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", action="store_true", help="no progress")
     command.add_argument("--json", action="store_true", help="end with one line of JSON")
     add_workers_option(command)
+    add_retention_options(command)
     command.add_argument("--lanes", type=int, metavar="N", help="widest lane batch")
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument(
@@ -77,3 +81,29 @@ def add_workers_option(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train in N processes, one to a core; 0: in this one (default: what is faster)",
     )
+
+
+def add_retention_options(command: argparse.ArgumentParser) -> None:
+    """The options that say which states are kept."""
+    command.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="keep the N newest checkpoints of each lane batch that trains (default 2)",
+    )
+    command.add_argument(
+        "--no-states",
+        action="store_true",
+        help="keep no checkpoints of finished runs: less disk, but no policies and videos",
+    )
+
+
+def retention(options: argparse.Namespace) -> "Retention | None":
+    """Which states the options ask to keep; none if they say nothing. Raises `ConfigError`."""
+    if options.keep is None and not options.no_states:
+        return None
+    from jaxac.store.rundir import Retention
+
+    if options.keep is not None and options.keep < 1:
+        raise ConfigError("keep", f"{options.keep} is not a number of checkpoints; 1 at least")
+    return Retention(options.keep or Retention.newest, not options.no_states)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import jaxac
 from jaxac.errors import JaxacError
 
-GROUPS = ("train", "sweep", "report", "info", "check", "video", "doctor")
+GROUPS = ("train", "sweep", "report", "info", "check", "video", "policy", "verify", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

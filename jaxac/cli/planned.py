@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from jaxac.cli.columns import columns
-from jaxac.sweep import cache, costs, device, progress
+from jaxac.store.rundir import Retention
+from jaxac.sweep import cache, costs, device, progress, sizes
 from jaxac.sweep.plan import Group, Plan
 
 HEADER = (
@@ -74,6 +75,7 @@ def text(plan: Plan, found: dict[int, costs.Costs]) -> str:
         f"compile, {batches} lane batches; hash {plan.sweep.hash}"
     )
     parts = [progress.headline(plan, "nothing: dry run"), columns(rows), total]
+    parts.append(sizes.checkpoints(plan, Retention()))
     if len(found) == len(plan.groups):
         parts.append(_whole(plan, found))
     return "\n\n".join(parts)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import jaxac
+from jaxac.cli import flags as flag_words
 from jaxac.cli import planned
 from jaxac.envs.wrappers import words as wrapper_words
 from jaxac.report import stats
@@ -27,7 +28,9 @@ def run(sweep: Sweep, options: argparse.Namespace, show: Callable[["Results"], N
     if options.dry_run:
         planned.show(make_plan(sweep), measure=not options.no_measure, quiet=options.quiet)
         return 0
-    results = running.run(sweep, options.out, reporter(options), options.workers)
+    results = running.run(
+        sweep, options.out, reporter(options), options.workers, flag_words.retention(options)
+    )
     show(results)
     finish(results, options)
     return 0

@@ -36,6 +36,20 @@ def add(commands) -> None:
     command.add_argument("--quiet", action="store_true", help="no progress")
     command.add_argument("--json", action="store_true", help="end with one line of JSON")
     flag_words.add_workers_option(command)
+    flag_words.add_retention_options(command)
+    command.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of yours that the sweep names; nothing is imported on a directory's word",
+    )
+    command.add_argument(
+        "--anyway",
+        action="store_true",
+        help="go on with other versions or on another device, where other numbers may come out",
+    )
     command.set_defaults(run=resume)
 
 
@@ -60,11 +74,19 @@ def sweep(options: argparse.Namespace, flags: list[str]) -> int:
 
 def resume(options: argparse.Namespace, flags: list[str]) -> int:
     """Go on with a sweep, then show what `jaxac sweep` shows."""
+    from jaxac import modules
     from jaxac.cli import shown
     from jaxac.sweep import run
 
     flag_words.none_left(flags)
-    results = run.resume(options.dir, shown.reporter(options), options.workers)
+    modules.load(options.modules)
+    results = run.resume(
+        options.dir,
+        shown.reporter(options),
+        options.workers,
+        flag_words.retention(options),
+        options.anyway,
+    )
     shown.ranking(results)
     shown.finish(results, options)
     return 0

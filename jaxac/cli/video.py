@@ -4,6 +4,7 @@ import argparse
 import shlex
 
 from jaxac.cli import flags as flag_words
+from jaxac.cli.policy import add_choice, tell
 from jaxac.cli.report import positive_number
 from jaxac.errors import ConfigError
 
@@ -14,24 +15,18 @@ def add(commands) -> None:
         "video",
         help="show a trained policy as .gif or .mp4, or a strip of pictures",
         description="Show what the best run of a run directory has learned: its newest checkpoint "
-        "plays fresh episodes. With --env NAME --random, look at an environment without training.",
+        "plays fresh episodes. A policy that `jaxac policy` exported does so too. With --env NAME "
+        "--random, look at an environment without training.",
         epilog="An environment's params are flags, as in --env.gravity 12; with --random only.",
         allow_abbrev=False,
     )
-    command.add_argument("dir", metavar="DIR", nargs="?", help="a run directory")
+    command.add_argument(
+        "dir", metavar="DIR", nargs="?", help="a run directory, or an exported policy"
+    )
     command.add_argument(
         "--out", metavar="FILE", help=".gif, .mp4 or .png (default: run-<number>.gif in DIR)"
     )
-    command.add_argument(
-        "--run",
-        dest="number",
-        type=int,
-        metavar="N",
-        help="the run (default: the best final return)",
-    )
-    command.add_argument(
-        "--config", type=int, metavar="N", help="choose the best run of this configuration"
-    )
+    add_choice(command)
     command.add_argument("--env", metavar="NAME", help="an environment, instead of DIR")
     command.add_argument("--random", action="store_true", help="random actions, with --env")
     flag_words.add_wrap_option(command)
@@ -95,7 +90,7 @@ def video(options: argparse.Namespace, flags: list[str]) -> int:
         words = f"return {episode.returns[-1]:.6g}, {len(episode)} steps, {episode.end}"
         more = "; --max-frames shows more" if episode.end == "cut" else ""
         print(f"  episode {i}: {words}{more}")
-    for path in paths or [Path(options.dir or ".") / f"{name}.gif"]:
+    for path in paths or [filming.folder_of(options.dir or ".") / f"{name}.gif"]:
         film.save(path, options.fps, options.frames, options.quiet)
         print(path)
     print(f"\nAnd now:\n  {_next_command(options, name)}")
@@ -135,18 +130,16 @@ def _check(options: argparse.Namespace, flags: list[str]) -> None:
 
 def _trained(options: argparse.Namespace):
     """The policy of a run, after saying which one it is."""
+    from pathlib import Path
+
     from jaxac.report.policy import load_policy
 
     policy = load_policy(options.dir, options.number, options.config, options.sample)
-    run = policy.run
-    where = f"configuration {run.config}, seed {run.seed}"
-    steps = f"{policy.step:,} of {policy.total_steps:,} environment steps"
-    print(f"run {run.run} of {options.dir} ({where}) after {steps}")
-    if run.diverged_step is not None:
-        print(f"  it diverged at step {run.diverged_step:,}, {run.diverged_metric} first")
-    if policy.step < policy.total_steps:
+    about = policy.about
+    tell(about, options.dir)
+    if about.env_steps < about.total_steps and Path(options.dir).is_dir():
         print(f"  `jaxac resume {options.dir}` goes on with the training")
-    return policy.env, policy.act, policy.params, f"run-{run.run}"
+    return policy.env, policy.act, policy.params, f"run-{about.run}"
 
 
 def _random(options: argparse.Namespace, flags: list[str]):
@@ -171,4 +164,6 @@ def _next_command(options: argparse.Namespace, name: str) -> str:
     again = ["jaxac", "video", options.dir, "--run", name.removeprefix("run-")]
     if options.strip or (options.out or "").endswith(".png"):
         return shlex.join([*again, "--sample", "--seed", str(options.seed + 1)])
-    return shlex.join([*again, "--out", f"{options.dir}/{name}.png"])
+    from jaxac.report.video import folder_of
+
+    return shlex.join([*again, "--out", str(folder_of(options.dir) / f"{name}.png")])

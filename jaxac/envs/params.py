@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxac import config
-from jaxac.core import is_frozen, is_static
+from jaxac.core import MAX_COUNT, is_frozen, is_static
 from jaxac.envs.wrap import WrappedParams, names
 from jaxac.errors import ConfigError, closest
+from jaxac.plain import check, check_name, shown
 
 
 def set_env_params(params: Any, changes: Mapping[str, Any]) -> Any:
@@ -45,7 +47,9 @@ def _wrappers(params: WrappedParams) -> dict[str, Any]:
 
 
 def _changed(params: Any, name: str, value: Any) -> Any:
+    check_name(name, "env")
     path = f"env.{name}"
+    check(value, path)
     _check_number(value, path)
     own = params.env if isinstance(params, WrappedParams) else params
     wrappers = _wrappers(params) if isinstance(params, WrappedParams) else {}
@@ -68,7 +72,9 @@ def _check_number(value: Any, path: str) -> None:
     is_list = isinstance(value, list | tuple)
     for x in jax.tree.leaves(value) if is_list else [value]:
         if isinstance(x, str | Mapping) or is_frozen(x):
-            raise ConfigError(path, f"{x!r} is not a number; an environment takes no schedules")
+            raise ConfigError(
+                path, f"{shown(x)} is not a number; an environment takes no schedules"
+            )
 
 
 def _check_traced(wrapper: Any, name: str, rest: str, path: str) -> None:
@@ -94,6 +100,10 @@ def _replaced(params: Any, parts: list[str], value: Any, path: str) -> Any:
 def _like(default: Any, value: Any, path: str) -> Any:
     if isinstance(default, bool) or not isinstance(default, int | float):
         return value
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ConfigError(path, f"{shown(value)} is not a number")
     if isinstance(default, int) and not float(value).is_integer():
-        raise ConfigError(path, f"{value!r} is not a whole number")
+        raise ConfigError(path, f"{shown(value)} is not a whole number")
+    if isinstance(default, int) and abs(value) > MAX_COUNT:
+        raise ConfigError(path, f"{shown(value)} does not fit 32 bits")
     return type(default)(value)

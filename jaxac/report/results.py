@@ -12,7 +12,7 @@ import pyarrow as pa
 from jaxac.errors import RegistryError, StoreError
 from jaxac.fields import Search
 from jaxac.report import figures, importance, parallel, tables
-from jaxac.store import files, shards
+from jaxac.store import files, rundir
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep.configs import task_space
 from jaxac.sweep.spec import held_sweep, names
@@ -60,10 +60,7 @@ class Results:
     def _rows(self, metrics: list[str] | None = None) -> pd.DataFrame:
         """`wide`, or some of its metrics alone, which is sooner read."""
         columns = None if metrics is None else ["run", "chunk", "step", *metrics]
-        parts = [
-            shards.decode(files.read(self.path / c.shard, c.shard_sha256), c.shard, columns)
-            for c in self._chunks
-        ]
+        parts = [table for _, table in rundir.read_rows(self.path, self._chunks, columns)]
         runs = pd.DataFrame(
             [(r.run, r.config, r.seed) for r in self._runs], columns=["run", "config", "seed"]
         )

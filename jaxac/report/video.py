@@ -229,20 +229,27 @@ def video(
     plain: bool = False,
     pictures: int = PICTURES,
 ) -> Film:
-    """Write a video of a trained policy of the run directory `path`, and return its frames.
+    """Write a video of a trained policy and return its frames.
 
-    `out` is .gif (by default `run-<number>.gif` in the run directory), .mp4, or .png for a strip of
-    `pictures`. The run is the one with the best final evaluation return unless `run` names one, or
-    `config` a configuration to choose from. The policy is deterministic unless it shall `sample`;
-    `max_frames` steps of an episode are shown at most. Raises `StoreError` as `load_policy` does,
+    `path` is a run directory or an exported policy. `out` is .gif (by default `run-<number>.gif` in
+    the run directory, or beside the policy), .mp4, or .png for a strip of `pictures`. The run is
+    the one with the best final evaluation return unless `run` names one, or `config` a
+    configuration to choose from. The policy is deterministic unless it shall `sample`; `max_frames`
+    steps of an episode are shown at most. Raises `StoreError` as `load_policy` does,
     and for a file that cannot be written.
     """
     if out is not None:
         movie.check_path(Path(out))
     policy = load_policy(path, run, config, sample)
     film = frames(policy.env, policy.act, policy.params, seed, episodes, max_frames, plain)
-    film.save(Path(path) / f"run-{policy.run.run}.gif" if out is None else out, fps, pictures)
+    name = f"run-{policy.about.run}.gif"
+    film.save(folder_of(path) / name if out is None else out, fps, pictures)
     return film
+
+
+def folder_of(path: str | Path) -> Path:
+    """A run directory itself, or the folder of an exported policy."""
+    return Path(path).parent if Path(path).is_file() else Path(path)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,20 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and are read only if they are what was written."""
 
 import contextlib
 import errno
 import hashlib
+import io
+import json
 import os
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jaxac.errors import StoreError
+
+MOST = 2**30  # bytes of a file that is read whole
 
 
 def write(path: Path, data: bytes) -> str:
@@ -35,26 +42,73 @@ def write(path: Path, data: bytes) -> str:
     return digest(data)
 
 
-def read(path: Path, sha256: str) -> bytes:
-    """The bytes of a file. Raises `StoreError` if it is gone or is not what was written."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}); {MEND}") from error
+def read(path: Path, sha256: str, most: int = MOST) -> bytes:
+    """The bytes of a file that is not larger than `most`.
+
+    Raises `StoreError` if it is gone, larger, no plain file, or is not what was written.
+    """
+    data = contents(path, most)
     if digest(data) != sha256:
-        raise StoreError(f"{path} is damaged: its checksum differs from the ledger's; {MEND}")
+        raise _differs(path)
     return data
+
+
+def contents(path: Path, most: int = MOST) -> bytes:
+    """The bytes of a plain file that is not larger than `most`, whatever they are."""
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise StoreError(f"{path} is damaged: it has more than {most:,} bytes; {MEND}")
+        return file.read()
+
+
+def check(path: Path, sha256: str) -> None:
+    """Raise `StoreError` unless the file is what was written; in little memory, however large."""
+    with opened(path) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise _differs(path)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[io.BufferedReader]:
+    """A plain file, for reading. Raises `StoreError` for links, pipes and what cannot be read."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise StoreError(f"{path} is no plain file; {MEND}")
+            yield file
+    except OSError as error:
+        what = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise StoreError(f"{path} cannot be read ({what}); {MEND}") from error
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file that a ledger names, which must lie one level below the folder.
+
+    Raises `StoreError` for a name that leads elsewhere.
+    """
+    path = folder / name
+    if not re.fullmatch(r"[a-z]+/[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or path.parent.is_symlink():
+        raise StoreError(f"{folder} names a file that leads out of it: {name[:100]!r}")
+    return path
 
 
 FREE_SPACE = (
     "nothing acknowledged is lost: free some space, then run `jaxac resume` on the run directory"
 )
-MEND = "delete it and run `jaxac resume` on its run directory, which computes it again"
+MEND = "`jaxac resume` on its run directory computes again what was in it"
 
 
 def digest(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def from_json(text: str | bytes, name: str) -> Any:
+    """What JSON text says. Raises `StoreError` naming `name` if it is none, or nests too deeply."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{name} holds JSON that cannot be read: {error}") from error
 
 
 @contextlib.contextmanager
@@ -71,3 +125,7 @@ def explained(path: Path) -> Iterator[None]:
 def file_name(text: str) -> str:
     """`text` with all but letters, digits, dots, dashes and underscores made dashes."""
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)
+
+
+def _differs(path: Path) -> StoreError:
+    return StoreError(f"{path} is damaged: its checksum differs from the ledger's; {MEND}")

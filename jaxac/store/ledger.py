@@ -1,37 +1,18 @@
-"""The ledger: an SQLite database that says which chunks are done and what their files contain."""
+"""The ledger: an SQLite database that says which chunks are done and what their files contain.
+
+Beside it, `ledger.count` holds how many transactions were committed, so that a ledger whose last
+ones are gone is known for what it is. Several processes may write; a reader waits for none.
+"""
 
 import contextlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxac.errors import StoreError
-from jaxac.store.files import FREE_SPACE
-
-SCHEMA = 3
-_TABLES = """
-create table meta (key text primary key, value text not null) strict;
-create table runs (
-    run integer primary key, config integer not null, seed integer not null,
-    status text not null, diverged_step integer, diverged_metric text
-) strict;
-create table legs (leg integer primary key, detail text not null) strict;
-create table batches (
-    batch integer primary key, leg integer not null, detail text not null
-) strict;
-create table chunks (
-    batch integer not null, chunk integer not null, env_steps integer not null,
-    seconds real not null, shard text not null, shard_sha256 text not null,
-    primary key (batch, chunk)
-) strict;
-create table checkpoints (
-    batch integer primary key, chunk integer not null, file text not null, sha256 text not null
-) strict;
-create table events (what text not null, detail text not null) strict;
-create table timings (what text not null, seconds real not null) strict;
-"""
+from jaxac.store import database
 
 _ADD_RUN = "insert into runs values (?, ?, ?, ?, null, null)"
 _SOUND = "diverged_step = null, diverged_metric = null"
@@ -49,7 +30,7 @@ class Chunk(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """The newest checkpoint of a lane batch."""
+    """The state of a lane batch after a chunk."""
 
     batch: int
     chunk: int
@@ -71,65 +52,79 @@ class RunRow(NamedTuple):
 class Ledger:
     """One connection. Every change is a transaction that is on disk when the call returns."""
 
-    def __init__(self, path: Path, writing: bool = True):
-        self.path = path
-        with _explained(path):
-            self._db = sqlite3.connect(
-                f"{path.resolve().as_uri()}{'' if writing else _read_only(path)}",
-                timeout=30.0,
-                isolation_level=None,
-                uri=True,
-            )
-            if writing:
-                self._db.execute("pragma journal_mode = wal")
-                self._db.execute("pragma synchronous = full")
+    def __init__(self, path: Path, db: sqlite3.Connection, count: int | None):
+        self.path, self._db, self._count = path, db, count
 
     @classmethod
-    def create(cls, path: Path, runs: Iterable[RunRow], manifest_sha256: str = "") -> "Ledger":
-        """A new ledger that holds `runs`, none of them begun."""
-        ledger = cls(path)
+    def create(cls, path: Path, runs: Iterable[RunRow], manifest: str = "") -> "Ledger":
+        """A new ledger that holds `runs`, none of them begun, and the manifest's text."""
+        ledger = cls(path, database.create(path), database.open_count(path))
         with ledger._transaction() as db:
-            for statement in _TABLES.strip().split(";\n"):
-                db.execute(statement)
-            db.execute("insert into meta values ('schema', ?)", (str(SCHEMA),))
-            db.execute("insert into meta values ('manifest_sha256', ?)", (manifest_sha256,))
+            db.execute("insert into documents values ('manifest', ?)", (manifest,))
             rows = [(r.run, r.config, r.seed, r.status) for r in runs]
             db.executemany(_ADD_RUN, rows)
         return ledger
 
     @classmethod
     def open(cls, path: Path, writing: bool = True) -> "Ledger":
-        """An existing ledger. Raises `StoreError` if it is missing, damaged or too new."""
-        if not path.exists():
-            raise StoreError(f"{path} is missing: this is not a run directory of jaxac")
-        ledger = cls(path, writing)
-        with _explained(path):
-            row = ledger._db.execute("select value from meta where key = 'schema'").fetchone()
-        if row is None or row[0] != str(SCHEMA):
-            found = row[0] if row else "none"
-            raise StoreError(f"{path} has schema {found}, this jaxac reads {SCHEMA}")
-        return ledger
+        """An existing ledger, all of it checked; one of an earlier version becomes of this one.
+
+        A reader changes nothing on the disk. Raises `StoreError` if it is missing, too new, or not
+        what was written.
+        """
+        db = database.open_checked(path, writing)
+        return cls(path, db, database.open_count(path) if writing else None)
 
     @property
-    def manifest_sha256(self) -> str:
-        """The SHA-256 of the manifest beside the ledger."""
-        return self._all("select value from meta where key = 'manifest_sha256'")[0][0]
+    def transactions(self) -> int:
+        """How many were committed."""
+        return database.transactions_of(self._db)
+
+    @property
+    def manifest(self) -> str:
+        """The text of the manifest beside the ledger."""
+        return self.document("manifest") or ""
+
+    def document(self, name: str) -> str | None:
+        """A text that is kept under a name, if it is."""
+        rows = self._all("select content from documents where name = ?", name)
+        return rows[0][0] if rows else None
+
+    def keep_document(self, name: str, content: str) -> None:
+        """Keep a text under a name."""
+        with self._transaction() as db:
+            db.execute(
+                "insert into documents values (?, ?) "
+                "on conflict (name) do update set content = excluded.content",
+                (name, content),
+            )
+
+    def image(self) -> bytes:
+        """The whole database as of now, as the bytes of a file."""
+        with database.explained(self.path):
+            return self._db.serialize()
 
     def close(self) -> None:
         """Close the connection; the write-ahead log is folded into the database."""
         self._db.close()
+        if self._count is not None:
+            os.close(self._count)
+            self._count = None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
+        with database.explained(self.path):
             self._db.execute("begin immediate")
             try:
                 yield self._db
+                self._db.execute("update meta set value = value + 1 where key = 'transactions'")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("rollback")
                 raise
             self._db.execute("commit")
+        assert self._count is not None
+        database.note_count(self._count, self._db)
 
     def add_leg(
         self,
@@ -165,52 +160,62 @@ class Ledger:
     def acknowledge(
         self,
         chunk: Chunk,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | None,
         statuses: Mapping[int, str],
         diverged: Mapping[int, tuple[int, str]],
+        dropped: Iterable[Checkpoint] = (),
     ) -> None:
-        """Record a chunk whose files are on disk, and where its runs stand.
+        """Record a chunk whose files are on disk, where its runs stand, and what is dropped for it.
 
         `diverged` maps runs that went non-finite to the step and the metric where it was seen
-        first; they keep them.
+        first; they keep them. A run that a later batch took over is none of this one's concern.
         """
         with self._transaction() as db:
-            db.execute(
-                "insert or replace into chunks values (?, ?, ?, ?, ?, ?)",
-                (
-                    chunk.batch,
-                    chunk.chunk,
-                    chunk.env_steps,
-                    chunk.seconds,
-                    chunk.shard,
-                    chunk.shard_sha256,
-                ),
-            )
-            db.execute(
-                "insert or replace into checkpoints values (?, ?, ?, ?)",
-                (checkpoint.batch, checkpoint.chunk, checkpoint.file, checkpoint.sha256),
-            )
+            _add_shard(db, [chunk], chunk.shard, chunk.shard_sha256)
+            if checkpoint is not None:
+                db.execute(
+                    "insert into checkpoints values (?, ?, ?, ?) on conflict (batch, chunk) "
+                    "do update set file = excluded.file, sha256 = excluded.sha256",
+                    checkpoint,
+                )
+            db.executemany(_DROP, [(c.batch, c.chunk) for c in dropped])
             db.executemany(
                 "update runs set status = ? where run = ? and status not in ('diverged', 'done')",
                 [(status, run) for run, status in statuses.items()],
             )
             db.executemany(
                 "update runs set status = 'diverged', diverged_step = ?, diverged_metric = ? "
-                "where run = ? and diverged_step is null",
-                [(step, metric, run) for run, (step, metric) in diverged.items()],
+                "where run = ? and diverged_step is null and not exists (select 1 from batches, "
+                "json_each(batches.detail, '$.runs') as r where batch > ? and r.value = run)",
+                [(step, metric, run, chunk.batch) for run, (step, metric) in diverged.items()],
             )
 
-    def restart(self, batch: int, runs: Iterable[int], why: str) -> None:
-        """Forget all that is known of a batch whose files turned out damaged.
+    def merge(self, chunks: Iterable[Chunk], file: str, sha256: str) -> None:
+        """Record that one shard holds what several did."""
+        with self._transaction() as db:
+            _add_shard(db, chunks, file, sha256)
+            db.execute("delete from shards where shard not in (select shard from chunks)")
 
-        `runs` are those that stand where it left them.
+    def forget(
+        self,
+        chunks: Iterable[tuple[int, int]],
+        checkpoints: Iterable[tuple[int, int]],
+        runs: Iterable[int],
+        why: str,
+    ) -> None:
+        """Forget chunks and checkpoints, each by batch and number, whose files are damaged.
+
+        `runs` have to train again; those that diverged still have.
         """
         with self._transaction() as db:
-            db.execute("insert into events values ('restart', ?)", (f"batch {batch}: {why}",))
-            db.execute("delete from chunks where batch = ?", (batch,))
-            db.execute("delete from checkpoints where batch = ?", (batch,))
+            for table, which in (("chunks", [*chunks]), ("checkpoints", [*checkpoints])):
+                db.executemany(f"delete from {table} where batch = ? and chunk = ?", which)
+                told = json.dumps({"what": table, "which": which, "why": why})
+                if which:
+                    db.execute("insert into events (what, detail) values ('forgotten', ?)", (told,))
+            db.execute("delete from shards where shard not in (select shard from chunks)")
             db.executemany(
-                f"update runs set status = 'pending', {_SOUND} where run = ?",
+                "update runs set status = 'running' where run = ? and status != 'diverged'",
                 [(run,) for run in runs],
             )
 
@@ -219,24 +224,25 @@ class Ledger:
         with self._transaction() as db:
             db.execute("update runs set status = 'stopped' where status in ('pending', 'running')")
 
-    def forget_checkpoint(self, batch: int) -> None:
-        """A batch's checkpoint serves nothing any more."""
+    def drop_checkpoints(self, which: Iterable[Checkpoint]) -> None:
+        """Checkpoints that serve nothing any more."""
         with self._transaction() as db:
-            db.execute("delete from checkpoints where batch = ?", (batch,))
+            db.executemany(_DROP, [(c.batch, c.chunk) for c in which])
 
     def add_event(self, what: str, detail: str) -> None:
         """Record something that happened, in words or as JSON."""
         with self._transaction() as db:
-            db.execute("insert into events values (?, ?)", (what, detail))
+            db.execute("insert into events (what, detail) values (?, ?)", (what, detail))
 
     def events(self, what: str) -> list[str]:
         """The details of what happened, in order."""
-        return [x for (x,) in self._all("select detail from events where what = ?", what)]
+        query = "select detail from events where what = ? order by event"
+        return [x for (x,) in self._all(query, what)]
 
     def add_time(self, what: str, seconds: float) -> None:
         """Record seconds spent on something that is not a chunk."""
         with self._transaction() as db:
-            db.execute("insert into timings values (?, ?)", (what, seconds))
+            db.execute("insert into timings (what, seconds) values (?, ?)", (what, seconds))
 
     def seconds(self, what: str) -> float:
         """Total seconds recorded for something; `"chunks"` is the time in chunks."""
@@ -254,41 +260,45 @@ class Ledger:
 
     def chunks(self) -> list[Chunk]:
         """Every acknowledged chunk, by batch and chunk."""
-        return [Chunk(*row) for row in self._all("select * from chunks order by batch, chunk")]
+        return [Chunk(*row) for row in self._all(f"{_CHUNKS} order by batch, chunk")]
 
-    def checkpoint(self, batch: int) -> Checkpoint | None:
-        """The newest checkpoint of a batch, if it has one."""
-        rows = self._all("select * from checkpoints where batch = ?", batch)
+    def chunks_of(self, batch: int) -> list[Chunk]:
+        """The acknowledged chunks of a batch, in order."""
+        rows = self._all(f"{_CHUNKS} where batch = ? order by chunk", batch)
+        return [Chunk(*row) for row in rows]
+
+    def checkpoint(self, batch: int, before: int | None = None) -> Checkpoint | None:
+        """The newest checkpoint of a batch, or the newest that was made before a chunk."""
+        most = 2**62 if before is None else before
+        query = "select * from checkpoints where batch = ? and chunk < ? order by chunk desc"
+        rows = self._all(f"{query} limit 1", batch, most)
         return Checkpoint(*rows[0]) if rows else None
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """The newest checkpoint of every batch that has one."""
-        return [Checkpoint(*row) for row in self._all("select * from checkpoints order by batch")]
+    def checkpoints(self, batch: int | None = None) -> list[Checkpoint]:
+        """The checkpoints of a batch, or all, oldest first."""
+        where = "" if batch is None else "where batch = ? "
+        query = f"select * from checkpoints {where}order by batch, chunk"
+        return [Checkpoint(*row) for row in self._all(query, *([] if batch is None else [batch]))]
 
     def _all(self, query: str, *values: object) -> list[tuple]:
-        with _explained(self.path):
+        with database.explained(self.path):
             return self._db.execute(query, values).fetchall()
 
     def _one(self, query: str, *values: object) -> float:
         return self._all(query, *values)[0][0]
 
 
-def _read_only(path: Path) -> str:
-    """The URI's words for a reader, who may have no right to write beside the database.
-
-    Without a write-ahead log nobody is writing, and the file can be taken as it is.
-    """
-    has_log = path.with_name(f"{path.name}-wal").exists()
-    return "?mode=ro" if has_log else "?mode=ro&immutable=1"
+_DROP = "delete from checkpoints where batch = ? and chunk = ?"
+_CHUNKS = (
+    "select batch, chunk, env_steps, seconds, file, sha256 from chunks join shards using (shard)"
+)
 
 
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "full" in str(error):
-            raise StoreError(f"the disk is full: could not write {path}; {FREE_SPACE}") from error
-        raise StoreError(f"the ledger {path} cannot be used: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"the ledger {path} is damaged: {error}") from error
+def _add_shard(db: sqlite3.Connection, chunks: Iterable[Chunk], file: str, sha256: str) -> None:
+    """Record a shard, and that it holds these chunks."""
+    found = db.execute("insert into shards (file, sha256) values (?, ?)", (file, sha256))
+    db.executemany(
+        "insert into chunks values (?, ?, ?, ?, ?) on conflict (batch, chunk) do update "
+        "set env_steps = excluded.env_steps, seconds = excluded.seconds, shard = excluded.shard",
+        [(c.batch, c.chunk, c.env_steps, c.seconds, found.lastrowid) for c in chunks],
+    )

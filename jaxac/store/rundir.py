@@ -2,35 +2,64 @@
 
     manifest.json     the sweep, its configurations, plan, versions and device
     ledger.sqlite     which chunks are done, and the SHA-256 of their files
-    metrics/          one Parquet shard per chunk of a lane batch
-    checkpoints/      the newest state of each lane batch
+    ledger.count      how many transactions it has
+    ledger.copy       the ledger as of a minute ago
+    metrics/          Parquet shards: one per chunk of a lane batch, one per batch that has ended
+    checkpoints/      states of lane batches
+    lock              who writes
 
-A chunk's shard and checkpoint are written whole (`files.write`), then the ledger acknowledges both
-in one transaction. Whatever is not in the ledger never happened.
+A chunk's shard, and its checkpoint if it is due, are written whole (`files.write`), then the ledger
+acknowledges both in one transaction. Whatever is not in the ledger never happened.
 """
 
-import fcntl
-import json
-import os
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
+from jaxac import config
 from jaxac.errors import StoreError
-from jaxac.store import checkpoints, files, shards
+from jaxac.store import checkpoints, files, lock, recovery, shards
 from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
+from jaxac.store.recovery import COPY, LEDGER, MANIFEST
 
-MANIFEST, LEDGER, LOCK = "manifest.json", "ledger.sqlite", "lock"
 FOLDERS = ("metrics", "checkpoints")
+COPY_EVERY = 60.0  # seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Retention:
+    """Which states are kept: the `newest` of a batch that trains, and that of one which has ended.
+
+    With more than one, a damaged checkpoint costs the training since the one before it. Without the
+    states of finished runs there are no policies to export; tables and pictures need none.
+    """
+
+    newest: int = 2
+    finished: bool = True
+
+
+class Damage(NamedTuple):
+    """A file that is gone or not what was written, and what was in it."""
+
+    file: str
+    why: str
+    chunks: list[tuple[int, int]]  # by batch and number
+    checkpoints: list[tuple[int, int]]
 
 
 class RunDirectory:
-    """An open run directory. `create` and `open_for_writing` hold its lock; `open` only reads."""
+    """An open run directory. `create` and `open(writing=True)` hold its lock; a reader does not."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any], ledger: Ledger, lock: int | None):
+    def __init__(self, path: Path, manifest: dict[str, Any], ledger: Ledger):
         self.path, self.manifest, self.ledger = path, manifest, ledger
-        self._lock = lock
+        self.lock: int | None = None
+        self.mended: list[str] = []  # what was found at opening, in words
+        self._copied = time.monotonic()
 
     @classmethod
     def create(cls, path: Path, manifest: dict[str, Any], runs: list[RunRow]) -> "RunDirectory":
@@ -39,48 +68,73 @@ class RunDirectory:
             _check_free(path)
             for folder in ("", *FOLDERS):
                 (path / folder).mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(path)
+        taken, _ = lock.take(path)
         try:
-            for file in path.glob(f"{LEDGER}*"):  # of a creation that was killed
+            for file in path.glob("ledger.*"):  # of a creation that was killed
                 file.unlink()
-            text = json.dumps(manifest, indent=1, sort_keys=True).encode()
-            ledger = Ledger.create(path / LEDGER, runs, files.digest(text))
+            text = recovery.manifest_text(manifest)
+            ledger = Ledger.create(path / LEDGER, runs, text)
+            recovery.keep_copy(path, ledger)
             # The manifest is written last: a folder that has one is a whole run directory.
-            files.write(path / MANIFEST, text)
+            files.write(path / MANIFEST, text.encode())
         except BaseException:
-            os.close(lock)
+            lock.release(taken)
             raise
-        return cls(path, manifest, ledger, lock)
+        directory = cls(path, manifest, ledger)
+        directory.lock = taken
+        return directory
 
     @classmethod
     def open(cls, path: Path, writing: bool = False, locked: bool = True) -> "RunDirectory":
-        """An existing run directory. Raises `StoreError` if it is none, or in use by a writer.
+        """An existing run directory.
 
-        A writer that is not `locked` works for one that is.
+        A writer that is not `locked` works for one that is. One that is mends the ledger and the
+        manifest, and deletes what a killed writer left behind. Raises `StoreError` if the folder is
+        no run directory, is damaged, or in use by another writer.
         """
-        manifest = read_manifest(path)
-        ledger = Ledger.open(path / LEDGER, writing)
-        if files.digest((path / MANIFEST).read_bytes()) != ledger.manifest_sha256:
-            raise StoreError(
-                f"{path / MANIFEST} is damaged: its checksum differs from the ledger's. Restore it "
-                "from a copy, or start again in another --out"
-            )
-        lock = _take_lock(path) if writing and locked else None
-        directory = cls(path, manifest, ledger, lock)
-        if lock is not None:
+        check_there(path)
+        if not (writing and locked):
+            ledger = Ledger.open(path / LEDGER, writing)
+            return cls(path, recovery.checked_manifest(path, ledger), ledger)
+        taken, left_by = lock.take(path)
+        try:
+            ledger, mended = recovery.open_ledger(path)
+            mended += recovery.mend_manifest(path, ledger)
+            directory = cls(path, recovery.checked_manifest(path, ledger), ledger)
+            directory.lock, directory.mended = taken, mended
+            if left_by:
+                ledger.add_event("left", left_by)
+            for text in mended:
+                ledger.add_event("mended", text)
+            for folder in FOLDERS:
+                (path / folder).mkdir(exist_ok=True)
             directory._tidy()
+        except BaseException:
+            lock.release(taken)
+            raise
         return directory
 
     def close(self) -> None:
         """Close the ledger and release the lock."""
         self.ledger.close()
-        if self._lock is not None:
-            os.close(self._lock)
+        if self.lock is not None:
+            lock.release(self.lock)
+
+    @property
+    def retention(self) -> Retention:
+        """Which states are kept."""
+        text = self.ledger.document("retention")
+        return Retention() if text is None else Retention(**files.from_json(text, LEDGER))
+
+    def retain(self, retention: Retention) -> None:
+        """Keep other states from now on."""
+        self.ledger.keep_document("retention", config.canonical(dataclasses.asdict(retention)))
 
     def _tidy(self) -> None:
-        """Delete what a killed writer left behind: half-written files, superseded checkpoints."""
-        kept = {c.file for c in self.ledger.checkpoints()}
-        for file in [*self.path.glob("checkpoints/*.npz"), *self.path.glob("**/.*.partial")]:
+        """Delete what a killed writer left behind: files of ours that nothing speaks of."""
+        kept = {c.file for c in self.ledger.checkpoints()} | {c.shard for c in self.ledger.chunks()}
+        ours = (f"metrics/batch-*{shards.SUFFIX}", "checkpoints/batch-*", "*/.batch-*.partial")
+        for file in [f for pattern in ours for f in self.path.glob(pattern)]:
             if str(file.relative_to(self.path)) not in kept:
                 file.unlink()
 
@@ -92,30 +146,54 @@ class RunDirectory:
         seconds: float,
         runs: list[int],
         metrics: dict[str, np.ndarray],
-        state: bytes,
+        state: bytes | None,
         statuses: dict[int, str],
         diverged: dict[int, tuple[int, str]],
+        last: bool = False,
     ) -> None:
         """Make a chunk of a lane batch durable: when this returns, a kill cannot lose it.
 
         `metrics` are [runs] arrays, `step` the environment steps of each run so far, `state` the
-        batch's state after the chunk (`checkpoints.encode`), `statuses` where runs stand with it,
-        `diverged` the step and the metric at which runs went wrong. Raises `StoreError` on a full
-        disk.
+        batch's state after the chunk (`checkpoints.encode`) if it shall be kept, `statuses` where
+        runs stand with it, `diverged` the step and the metric at which runs went wrong; `last` says
+        that the batch ends here. Raises `StoreError` on a full disk.
         """
         stem = f"batch-{batch:05d}-chunk-{chunk:05d}"
-        shard, checkpoint = f"metrics/{stem}.parquet", f"checkpoints/{stem}.npz"
-        before = self.ledger.checkpoint(batch)
+        shard, made, old = f"metrics/{stem}{shards.SUFFIX}", None, []
         shard_sha256 = files.write(self.path / shard, shards.encode(runs, chunk, step, metrics))
-        state_sha256 = files.write(self.path / checkpoint, state)
-        self.ledger.acknowledge(
-            Chunk(batch, chunk, step, seconds, shard, shard_sha256),
-            Checkpoint(batch, chunk, checkpoint, state_sha256),
-            statuses,
-            diverged,
-        )
-        if before is not None and before.file != checkpoint:
-            (self.path / before.file).unlink(missing_ok=True)
+        if state is not None:
+            file = f"checkpoints/{stem}{checkpoints.SUFFIX}"
+            made = Checkpoint(batch, chunk, file, files.write(self.path / file, state))
+            others = [c for c in self.ledger.checkpoints(batch) if c.chunk < chunk]
+            old = others[: len(others) + 1 - (1 if last else self.retention.newest)]
+        found = Chunk(batch, chunk, step, seconds, shard, shard_sha256)
+        self.ledger.acknowledge(found, made, statuses, diverged, old)
+        self._delete(c.file for c in old)
+
+    def merge(self, batch: int) -> None:
+        """Merge the shards of a batch that has ended into one; no acknowledged row is ever away.
+
+        Raises `StoreError` if one of them is damaged, or on a full disk.
+        """
+        chunks = self.ledger.chunks_of(batch)
+        before = dict.fromkeys(c.shard for c in chunks)
+        if len(before) < 2:
+            return
+        data = shards.merged([table for _, table in read_rows(self.path, chunks)])
+        ends = f"{chunks[0].chunk:05d}-to-{chunks[-1].chunk:05d}"
+        file = f"metrics/batch-{batch:05d}-chunks-{ends}{shards.SUFFIX}"
+        self.ledger.merge(chunks, file, files.write(self.path / file, data))
+        self._delete(x for x in before if x != file)
+
+    def _delete(self, names: Iterator[str]) -> None:
+        for name in names:
+            files.inside(self.path, name).unlink(missing_ok=True)
+
+    def keep_copy(self, now: bool = False) -> None:
+        """Copy the ledger, if that is due. Raises `StoreError` on a full disk."""
+        if now or time.monotonic() - self._copied > COPY_EVERY:
+            recovery.keep_copy(self.path, self.ledger)
+            self._copied = time.monotonic()
 
     def scores(self) -> dict[int, dict[int, np.ndarray]]:
         """The evaluation returns [runs] of every acknowledged chunk, by batch and chunk.
@@ -123,53 +201,94 @@ class RunDirectory:
         NaN where a run has diverged.
         """
         found: dict[int, dict[int, np.ndarray]] = {}
-        for c in self.ledger.chunks():
-            table = shards.decode(files.read(self.path / c.shard, c.shard_sha256), c.shard)
-            finite, score = (table[x].to_numpy() for x in ("finite", "eval_return"))
-            found.setdefault(c.batch, {})[c.chunk] = np.where(finite > 0, score, np.nan)
+        columns = ["chunk", "finite", "eval_return"]
+        for batch, table in read_rows(self.path, self.ledger.chunks(), columns):
+            number, finite, score = (table[x].to_numpy() for x in columns)
+            score = np.where(finite > 0, score, np.nan)
+            for n in np.unique(number):
+                found.setdefault(batch, {})[int(n)] = score[number == n]
         return found
 
-    def chunks_done(self, batch: int) -> int:
-        """After how many chunks of its runs' training a batch's checkpoint was made."""
-        found = self.ledger.checkpoint(batch)
-        return 0 if found is None else found.chunk + 1
+    def missing(self, batch: int, first: int, until: int) -> list[int]:
+        """The chunks of a batch that are not acknowledged, in order."""
+        there = {c.chunk for c in self.ledger.chunks_of(batch)}
+        return [chunk for chunk in range(first, until) if chunk not in there]
 
-    def restore(self, batch: int, like: Any) -> Any:
-        """A batch's newest state. `like` gives structure, shapes and dtypes."""
-        found = self.ledger.checkpoint(batch)
+    def restore(self, batch: int, like: Any, before: int | None = None) -> tuple[Any, int]:
+        """A batch's newest state, or the newest from before a chunk; and how many chunks it has.
+
+        `like` gives structure, shapes and dtypes. Raises `StoreError` if there is none.
+        """
+        found = self.ledger.checkpoint(batch, before)
         if found is None:
             raise StoreError(f"{self.path} has no checkpoint of batch {batch}")
-        data = files.read(self.path / found.file, found.sha256)
-        return checkpoints.decode(data, like, str(self.path / found.file))
+        path = files.inside(self.path, found.file)
+        data = files.read(path, found.sha256, checkpoints.most_bytes(like))
+        return checkpoints.decode(data, like, str(path)), found.chunk + 1
 
-    def drop_checkpoint(self, batch: int) -> None:
-        """Delete a checkpoint that serves nothing any more."""
-        found = self.ledger.checkpoint(batch)
-        if found is not None:
-            self.ledger.forget_checkpoint(batch)
-            (self.path / found.file).unlink(missing_ok=True)
+    def drop_checkpoints(self, batch: int) -> None:
+        """Delete the checkpoints of a batch that serve nothing any more."""
+        found = self.ledger.checkpoints(batch)
+        if found:
+            self.ledger.drop_checkpoints(found)
+            self._delete(c.file for c in found)
 
-    def damaged(self) -> dict[int, str]:
-        """Batches with a file that is missing or damaged, and what is wrong with it."""
-        found: dict[int, str] = {}
-        listed = [(c.batch, c.shard, c.shard_sha256) for c in self.ledger.chunks()]
-        listed += [(c.batch, c.file, c.sha256) for c in self.ledger.checkpoints()]
-        for batch, file, sha256 in listed:
+    def damaged(self) -> list[Damage]:
+        """Files that are missing or damaged, and what is wrong with them.
+
+        A file that a sweep replaces meanwhile is none of them.
+        """
+        found = {}
+        for (file, sha256), damage in self._files().items():
             try:
-                files.read(self.path / file, sha256)
+                files.check(files.inside(self.path, file), sha256)
             except StoreError as error:
-                found[batch] = str(error)
+                found[file, sha256] = damage._replace(why=str(error))
+        now = self._files() if found else {}
+        return [damage for key, damage in found.items() if key in now]
+
+    def _files(self) -> dict[tuple[str, str], Damage]:
+        """Every file that the ledger speaks of, by name and checksum, and what is in it."""
+        found: dict[tuple[str, str], Damage] = {}
+        for c in self.ledger.chunks():
+            none = Damage(c.shard, "", [], [])
+            found.setdefault((c.shard, c.shard_sha256), none).chunks.append((c.batch, c.chunk))
+        for c in self.ledger.checkpoints():
+            none = Damage(c.file, "", [], [])
+            found.setdefault((c.file, c.sha256), none).checkpoints.append((c.batch, c.chunk))
         return found
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a run directory. Raises `StoreError` if there is none that can be read."""
-    try:
-        return json.loads((path / MANIFEST).read_text())
-    except FileNotFoundError as error:
-        raise StoreError(f"{path} is not a run directory: it has no {MANIFEST}") from error
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path / MANIFEST} cannot be read: {error}") from error
+def read_rows(
+    path: Path, chunks: Sequence[Chunk], columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, pa.Table]]:
+    """The rows of acknowledged chunks of the run directory `path`: for each shard batch and table.
+
+    `columns`, if only some are wanted, name "chunk" as well. Raises `StoreError` for a shard that
+    is missing or damaged.
+    """
+    held: dict[str, list[Chunk]] = {}
+    for chunk in chunks:
+        held.setdefault(chunk.shard, []).append(chunk)
+    for file, some in held.items():
+        try:
+            data = files.read(files.inside(path, file), some[0].shard_sha256)
+        except StoreError:
+            moved = _moved(path, some)
+            if {c.shard for c in moved} == {file}:
+                raise
+            yield from read_rows(path, moved, columns)
+        else:
+            table = shards.decode(data, file, columns)
+            yield some[0].batch, shards.only(table, [c.chunk for c in some])
+
+
+def _moved(path: Path, chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Where chunks are now: a sweep that goes on merges shards while others read."""
+    ledger = Ledger.open(path / LEDGER, writing=False)
+    now = {(c.batch, c.chunk): c for c in ledger.chunks()}
+    ledger.close()
+    return [now.get((c.batch, c.chunk), c) for c in chunks]
 
 
 def is_run_directory(path: Path) -> bool:
@@ -178,27 +297,24 @@ def is_run_directory(path: Path) -> bool:
         return (path / MANIFEST).exists()
 
 
+def check_there(path: Path) -> None:
+    """Raise `StoreError` unless the folder may be a run directory, with nothing that leads out."""
+    if not any((path / name).exists() for name in (MANIFEST, LEDGER, COPY)):
+        raise StoreError(f"{path} is not a run directory: it has no {MANIFEST}")
+    for name in (*FOLDERS, LEDGER, MANIFEST, COPY, lock.NAME):
+        if (path / name).is_symlink():
+            raise StoreError(f"{path / name} is a link, which may lead anywhere; put the real one")
+
+
 def _check_free(path: Path) -> None:
     """Raise `StoreError` unless a run directory can begin here: nothing, or one barely begun."""
-    own = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, *FOLDERS}
+    own = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "ledger.count", COPY, lock.NAME, *FOLDERS}
     if not path.exists():
         return
     if not path.is_dir() or not {x.name for x in path.iterdir()} <= own:
         raise StoreError(f"{path} exists and is no run directory; choose another --out")
     if any(any((path / folder).glob("*")) for folder in FOLDERS):
-        raise StoreError(f"{path} holds results but has lost its {MANIFEST}; choose another --out")
-
-
-def _take_lock(path: Path) -> int:
-    """Lock the directory for this process; the system frees it when the process ends, however."""
-    with files.explained(path / LOCK):
-        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.read(lock, 100).decode(errors="replace").strip()
-        os.close(lock)
-        raise StoreError(f"{path} is in use by {holder or 'another process'}") from error
-    os.truncate(lock, 0)
-    os.pwrite(lock, f"process {os.getpid()}".encode(), 0)
-    return lock
+        raise StoreError(
+            f"{path} holds results but has lost its {MANIFEST}; `jaxac resume {path}` writes it "
+            "again, or choose another --out"
+        )

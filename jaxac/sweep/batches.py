@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from jaxac.errors import StoreError
 from jaxac.sweep.plan import Group, Plan
 from jaxac.sweep.schedulers.role import Leg
 
@@ -86,3 +87,11 @@ def width_for(widest: int, runs: int, of: int) -> int:
     while width % 2 == 0 and width // 2 >= runs:
         width //= 2
     return width
+
+
+def last_home(batches: list[Batch], run: int, until: int, leg: int) -> Batch:
+    """The batch before `leg` at whose end a run had `until` chunks. Raises `StoreError`."""
+    for batch in reversed(batches):
+        if batch.leg < leg and run in batch.runs and batch.until == until:
+            return batch
+    raise StoreError(f"no batch left run {run} after chunk {until}")

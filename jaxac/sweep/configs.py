@@ -73,8 +73,9 @@ class TaskSpace:
                     "out"
                 )
             return points
-        if any(axis.num is not None for axis in axes.values()):
-            raise SweepError(f"num belongs to a grid, but the sampler is {sweep.sampler}")
+        for name, axis in axes.items():
+            if axis.num is not None:
+                raise SweepError(f"{name}.num belongs to a grid; the sampler is {sweep.sampler}")
         if axes and sweep.configs is None:
             raise SweepError(f"configs is missing: how many points should {sweep.sampler} draw?")
         if not axes and (sweep.configs or 1) > 1:
@@ -128,7 +129,9 @@ def configs(sweep: Sweep, env_params: Sequence[Any]) -> list[Config]:
 def _check_size(sweep: Sweep, count: int) -> None:
     runs = count * len(sweep.seed_list)
     if runs > MAX_RUNS:
-        raise SweepError(f"{runs:,} runs are more than the {MAX_RUNS:,} that one sweep may hold")
+        raise SweepError(
+            f"configs times seeds make {runs:,} runs, more than the {MAX_RUNS:,} of one sweep"
+        )
 
 
 def _tuned(algorithm: str, env: str) -> dict[str, Any]:

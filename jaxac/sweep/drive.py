@@ -3,11 +3,13 @@
 import dataclasses
 
 from jaxac import config
+from jaxac.errors import StoreError
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import held, interrupt
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Engine
 from jaxac.sweep.facts import Facts
+from jaxac.sweep.mend import forgotten
 from jaxac.sweep.plan import Plan
 from jaxac.sweep.progress import Reporter
 from jaxac.sweep.schedulers.role import Leg
@@ -29,23 +31,32 @@ def drive(plan: Plan, directory: RunDirectory, engine: Engine, progress: Reporte
     try:
         with interrupt.gentle(told) as interrupted:
             while not interrupted():
-                decide(facts, directory, engine.slots * widest)
+                if not facts.again:
+                    decide(facts, directory, engine.slots * widest)
                 if not facts.open:
                     directory.ledger.stop()
                     return
-                advance(facts, engine, progress)
+                advance(facts, directory, engine, progress)
             while engine.drain():
-                advance(facts, engine, progress)
+                advance(facts, directory, engine, progress)
             raise KeyboardInterrupt
     finally:
         engine.close()
 
 
-def advance(facts: Facts, engine: Engine, progress: Reporter) -> None:
+def advance(facts: Facts, directory: RunDirectory, engine: Engine, progress: Reporter) -> None:
     """Wait for a chunk, and take note of it."""
-    told = engine.next([facts.open[k] for k in sorted(facts.open)])
+    told = engine.next(facts.next)
     facts.add(told.batch, told.chunk, told.scores)
     progress.advanced(facts, told)
+    directory.keep_copy()
+    if told.ended:
+        try:
+            directory.merge(told.batch.id)
+        except StoreError as error:  # the sweep can go on; whoever reads the file will be told
+            progress.noted(str(error))
+        if not directory.retention.finished:
+            clear(facts, directory)
 
 
 def decide(facts: Facts, directory: RunDirectory, capacity: int) -> None:
@@ -67,8 +78,13 @@ def decide(facts: Facts, directory: RunDirectory, capacity: int) -> None:
                 leg.sources,
             )
             facts.decided(leg, batches)
-            for number in facts.spent():
-                directory.drop_checkpoint(number)
+            clear(facts, directory)
+
+
+def clear(facts: Facts, directory: RunDirectory) -> None:
+    """Delete states that serve nothing any more."""
+    for number in facts.spent(finished=not directory.retention.finished):
+        directory.drop_checkpoints(number)
 
 
 def acknowledged(plan: Plan, directory: RunDirectory) -> Facts:
@@ -81,6 +97,9 @@ def acknowledged(plan: Plan, directory: RunDirectory) -> Facts:
     for batch in batches:
         for chunk, values in sorted(scores.get(batch.id, {}).items()):
             facts.add(batch, chunk, values)
+    facts.again = set(forgotten(directory)) & {
+        (batch, chunk) for batch in facts.open for chunk in facts.left[batch]
+    }
     return facts
 
 

@@ -21,7 +21,11 @@ class Facts:
     legs: list[Leg] = dataclasses.field(default_factory=list)
     batches: dict[int, Batch] = dataclasses.field(default_factory=dict)
     open: dict[int, Batch] = dataclasses.field(default_factory=dict)
-    """Batches that are not at their end."""
+    """Batches that lack some of their chunks."""
+    left: dict[int, set[int]] = dataclasses.field(default_factory=dict)
+    """The chunks that they lack."""
+    again: set[tuple[int, int]] = dataclasses.field(default_factory=set)
+    """Chunks, by batch and number, that were acknowledged once and turned out damaged."""
     scores: dict[int, dict[int, float]] = dataclasses.field(default_factory=dict)
     """Evaluation returns by run and chunk; NaN where the run has diverged."""
     idle: int = 0  # lanes that nothing is planned for
@@ -31,6 +35,7 @@ class Facts:
         self.legs.append(leg)
         for batch in batches:
             self.batches[batch.id] = self.open[batch.id] = batch
+            self.left[batch.id] = set(range(batch.first, batch.until))
 
     def take_up(self, leg: Leg) -> tuple[Config, ...]:
         """Add the configurations that a decision brings to the plan; returns them."""
@@ -42,8 +47,20 @@ class Facts:
         """Take a chunk of a batch into account: the score of each run."""
         for run, score in zip(batch.runs, scores, strict=True):
             self.scores.setdefault(run, {})[chunk] = float(score)
-        if chunk + 1 == batch.until:
+        self.again.discard((batch.id, chunk))
+        self.left[batch.id].discard(chunk)
+        if not self.left[batch.id]:
             self.open.pop(batch.id, None)
+
+    @property
+    def next(self) -> list[Batch]:
+        """Batches to train now: those that were damaged alone, while there are any.
+
+        Until they are whole nothing is decided, so that each decision is made from what it would
+        have been made from.
+        """
+        damaged = {batch for batch, _ in self.again}
+        return [self.open[k] for k in sorted(damaged or self.open)]
 
     def split(self, leg: Leg) -> list[Batch]:
         """The batches of a decision that is yet to be taken into account."""
@@ -59,8 +76,11 @@ class Facts:
         """Runs that are on their way to the end of a leg."""
         return {run for batch in self.open.values() for run in batch.runs}
 
-    def spent(self) -> list[int]:
-        """Batches whose checkpoints serve nothing: all their runs are further, nobody waits."""
+    def spent(self, finished: bool = False) -> list[int]:
+        """Batches whose checkpoints serve nothing: all their runs are further, nobody waits.
+
+        Also those whose runs are `finished`, if that is asked for.
+        """
         of_run: dict[int, list[int]] = {}
         for number, batch in self.batches.items():
             for run in batch.runs:
@@ -79,11 +99,13 @@ class Facts:
             run: max((k for k in numbers if k not in self.open), default=-1)
             for run, numbers in of_run.items()
         }
-        return [
-            number
-            for number, batch in self.batches.items()
-            if number not in waiting and all(reached[run] > number for run in batch.runs)
-        ]
+
+        def is_over(batch: Batch) -> bool:
+            at_end = batch.until == self.plan.groups[batch.group].num_chunks
+            further = all(reached[run] > batch.id for run in batch.runs)
+            return further or (finished and at_end and batch.id not in self.open)
+
+        return [k for k, batch in self.batches.items() if k not in waiting and is_over(batch)]
 
     def configs_of(self, runs: Iterable[int]) -> list[int]:
         """The configurations of runs, in order."""

@@ -1,8 +1,11 @@
 """What a run directory says of its sweep: the manifest, and the plan that follows from it."""
 
 import importlib.metadata
+import os
 import platform
+import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from jaxac.sweep.plan import Plan, extended, make_plan, with_widths
 from jaxac.sweep.spec import held_sweep
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "gymnax", "numpy")
+COMPUTING = ("jaxac", "jax", "jaxlib", "flax", "optax", "gymnax")
 
 
 def plan(directory: RunDirectory) -> Plan:
@@ -70,31 +74,62 @@ def manifest(plan: Plan) -> dict[str, Any]:
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
         "device": {"platform": device.platform, "kind": device.device_kind},
+        "settings": _settings(),
+        "cpu": _cpu(),
         "revision": _revision(),
     }
 
 
-def check(directory: RunDirectory) -> None:
-    """Refuse to go on where the numbers would not be those of an undisturbed sweep.
+def check(directory: RunDirectory, anyway: bool = False) -> list[str]:
+    """What differs from when the sweep began, in words, where it may go on all the same.
 
-    Raises `StoreError` naming each difference.
+    Another plan never may. Other versions of what computes, another device or other numeric
+    settings may only if that is wanted `anyway`. Raises `StoreError` naming each difference.
     """
-    held, now = directory.manifest, manifest(first_plan(directory))
-    differences = [
-        f"{part}: {held.get(part)} then, {now[part]} now"
-        for part in ("hash", "configs", "groups", "device")
-        if held.get(part) != now[part]
-    ]
-    for name, version in now["versions"].items():
-        before = held.get("versions", {}).get(name)
-        if name in ("jaxac", "jax", "jaxlib") and before != version:
-            differences.append(f"{name}: {before} then, {version} now")
-    if differences:
+    then, now = directory.manifest, manifest(first_plan(directory))
+    before, here = (x.get("versions", {}) for x in (then, now))
+    other_plan = _differences(then, now, ("hash", "configs", "groups"))
+    other_numbers = _differences(then, now, ("device", "settings"))
+    other_numbers += _differences(before, here, COMPUTING)
+    if other_plan or (other_numbers and not anyway):
+        mend = "" if other_plan else ", or say --anyway if other rounding does no harm"
         raise StoreError(
-            f"{directory.path} cannot be resumed exactly: "
-            f"{'; '.join(d[:200] for d in differences)}. "
-            "Go back to what it was begun with, or start again in another --out"
+            f"{directory.path} cannot be resumed exactly: {'; '.join(other_plan + other_numbers)}. "
+            f"Go back to what it was begun with, start again in another --out{mend}"
         )
+    others = _differences(before, here, sorted(here.keys() - set(COMPUTING)))
+    found = other_numbers + others + _differences(then, now, ("revision", "cpu"))
+    if found:
+        directory.ledger.add_event("differs", "; ".join(found))
+    return found
+
+
+def _differences(then: Any, now: Any, parts: Iterable[str]) -> list[str]:
+    """Parts that are not what they were; what was not recorded then cannot be compared."""
+    found = [(part, then[part], now.get(part)) for part in parts if part in then]
+    return [
+        f"{part}: {str(before)[:80]} then, {str(here)[:80]} now"
+        for part, before, here in found
+        if before != here
+    ]
+
+
+def _settings() -> dict[str, Any]:
+    """What changes the numbers that jax computes."""
+    names = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
+    names += ("jax_threefry_partitionable", "jax_numpy_dtype_promotion")
+    flags = " ".join(sorted(os.environ.get("XLA_FLAGS", "").split()))
+    return {**{name: getattr(jax.config, name) for name in names}, "XLA_FLAGS": flags}
+
+
+def _cpu() -> str:
+    """The processor: code that is compiled for another may round differently."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    found = re.search(r"model name\s*:\s*(.*)", text)
+    return found[1] if found else platform.processor()
 
 
 def _revision() -> str:

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxac.errors import SweepError
-from jaxac.store import files, rundir
-from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import cache, costs, device, held
+from jaxac.store import files, recovery, rundir
+from jaxac.store.rundir import Retention, RunDirectory
+from jaxac.sweep import cache, costs, device, held, sizes
 from jaxac.sweep import progress as display
-from jaxac.sweep.batches import Batch
 from jaxac.sweep.drive import drive
 from jaxac.sweep.engines.auto import Auto
-from jaxac.sweep.engines.executor import last_home
 from jaxac.sweep.engines.inline import Inline
 from jaxac.sweep.engines.role import Engine
 from jaxac.sweep.engines.workers import Workers
+from jaxac.sweep.mend import mend
 from jaxac.sweep.plan import Plan, make_plan
 from jaxac.sweep.spec import Sweep, names
 
@@ -28,20 +27,21 @@ def run(
     out: str | Path | None = None,
     progress: display.Reporter | None = None,
     workers: int | None = None,
+    retention: Retention | None = None,
 ) -> "Results":
     """Run a sweep to its end and return its results.
 
     `out` is the run directory, `runs/<name>-<time>` by default. If it holds this very sweep
     already, the sweep goes on where it stopped. `workers` are processes, each on a core of its own;
     with 0 it runs in this process, by default it changes over to workers if that saves time. The
-    results are the same. Raises a `JaxacError` for anything wrong with the sweep, or if `out` holds
-    something else.
+    results are the same. `retention` says which states are kept. Raises a `JaxacError` for anything
+    wrong with the sweep, or if `out` holds something else.
     """
     cache.enable()
     plan = make_plan(sweep)
     path = Path(out) if out is not None else default_directory(sweep)
     if rundir.is_run_directory(path):
-        manifest = rundir.read_manifest(path)
+        manifest = recovery.read_manifest(path)
         if manifest.get("hash") != sweep.hash:
             words = manifest.get("sweep", {})
             what = " on ".join(names(words.get(k)) for k in ("algorithm", "env"))
@@ -49,42 +49,58 @@ def run(
                 f"{path} holds another sweep ({what}, {manifest.get('hash')}); choose another "
                 "--out, or delete it"
             )
-        return resume(path, progress, workers)
+        return resume(path, progress, workers, retention)
     if not device.is_cpu():
         plan = costs.fitted(plan)
     directory = RunDirectory.create(path, held.manifest(plan), held.rows(plan))
-    return _finish(plan, directory, progress, workers)
+    return _finish(plan, directory, progress or display.default(), workers, retention)
 
 
 def resume(
-    path: str | Path, progress: display.Reporter | None = None, workers: int | None = None
+    path: str | Path,
+    progress: display.Reporter | None = None,
+    workers: int | None = None,
+    retention: Retention | None = None,
+    anyway: bool = False,
 ) -> "Results":
     """Go on with the sweep in a run directory; returns at once if it is complete.
 
-    Raises `StoreError` if the directory is none, is in use, or was begun by other versions.
+    What is damaged is trained again. Raises `StoreError` if the directory is none, is in use, or
+    was begun where other numbers would come out; other versions and devices are allowed `anyway`.
     """
     cache.enable()
+    progress = progress or display.default()
     directory = RunDirectory.open(Path(path), writing=True)
     try:
-        held.check(directory)
+        for difference in held.check(directory, anyway):
+            progress.noted(f"not as it was when the sweep began: {difference}")
         plan = held.first_plan(directory)
     except BaseException:
         directory.close()
         raise
-    return _finish(plan, directory, progress, workers)
+    return _finish(plan, directory, progress, workers, retention)
 
 
 def _finish(
-    plan: Plan, directory: RunDirectory, progress: display.Reporter | None, workers: int | None
+    plan: Plan,
+    directory: RunDirectory,
+    progress: display.Reporter,
+    workers: int | None,
+    retention: Retention | None,
 ) -> "Results":
-    progress = progress or display.default()
     try:
-        mend(plan, directory, progress)
-        progress.planned(plan, str(directory.path))
+        if retention is not None:
+            directory.retain(retention)
+        mend(directory, progress)
+        words = sizes.checkpoints(plan, directory.retention)
+        progress.planned(plan, f"{directory.path} ({words})")
+        for text in sizes.warnings(plan, directory.retention, directory.path):
+            progress.noted(text)
         try:
             drive(plan, directory, _engine(plan, directory, progress, workers), progress)
         finally:
             progress.ended()
+        directory.keep_copy(now=True)
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(str(directory.path)) from error
     finally:
@@ -102,29 +118,6 @@ def _engine(
     if workers is None and device.is_cpu():
         return Auto(plan, directory, progress)
     return Inline(plan, directory, progress)
-
-
-def mend(plan: Plan, directory: RunDirectory, progress: display.Reporter) -> None:
-    """Forget every batch whose files are damaged, and those it began with that are gone."""
-    problems = directory.damaged()
-    if not problems:
-        return
-    batches = {k: Batch.from_json(x) for k, x in directory.ledger.batches().items()}
-    latest = {run: number for number, batch in batches.items() for run in batch.runs}
-    wrong, reasons = sorted(problems, reverse=True), dict(problems)
-    for number in wrong:
-        progress.noted(f"{problems[number]}: its runs are computed again")
-    while wrong:
-        number = max(wrong)
-        wrong.remove(number)
-        batch = batches[number]
-        runs = [run for run in batch.runs if latest[run] == number]
-        directory.ledger.restart(number, runs, reasons[number])
-        for source in batch.sources if batch.first else ():
-            home = last_home(list(batches.values()), source, batch.first, batch.leg).id
-            if home not in reasons and directory.ledger.checkpoint(home) is None:
-                reasons[home] = f"batch {number} begins where it ended"
-                wrong.append(home)
 
 
 def default_directory(sweep: Sweep) -> Path:

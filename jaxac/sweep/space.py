@@ -12,6 +12,7 @@ from scipy.stats import qmc
 from jaxac.config import to_json
 from jaxac.errors import SweepError, closest
 from jaxac.fields import Choice, LogUniform, Search, Uniform
+from jaxac.plain import shown
 
 Point = dict[str, Any]
 DEFAULT_GRID = 5  # points of a numeric axis in a grid, if it does not say `num`
@@ -170,12 +171,14 @@ def parse_axis(path: str, data: Any, default: Search | None) -> Axis:
         data = {"choices": data}
     if not isinstance(data, Mapping):
         raise SweepError(
-            f"{path}: {data!r} is not an axis; write {{low = 1e-4, high = 1e-2, log = true}} "
+            f"{path}: {shown(data)} is not an axis; write {{low = 1e-4, high = 1e-2, log = true}} "
             "or {choices = [...]}"
         )
     unknown = set(data) - set(WORDS)
     if unknown:
-        raise SweepError(f"{path}: unknown word {min(unknown)!r}{closest(min(unknown), WORDS)}")
+        raise SweepError(
+            f"{path}: unknown word {shown(min(unknown))}{closest(min(unknown), WORDS)}"
+        )
     when, data = _conditions(path, data), {k: v for k, v in data.items() if k != "when"}
     if "choices" in data:
         if len(data) > 1 or not isinstance(data["choices"], list | tuple) or not data["choices"]:
@@ -188,7 +191,7 @@ def _conditions(path: str, data: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     """`when = {"net.encoder" = "Conv", algorithm = ["ppo", "a2c"]}`: one value, or a list."""
     when = data.get("when", {})
     if not isinstance(when, Mapping):
-        raise SweepError(f'{path}.when: {when!r} is not a table such as {{algorithm = "ppo"}}')
+        raise SweepError(f'{path}.when: {shown(when)} is not a table such as {{algorithm = "ppo"}}')
     return {
         name: tuple(map(to_json, x if isinstance(x, list | tuple) else [x]))
         for name, x in when.items()
@@ -199,9 +202,11 @@ def _parse_range(path: str, data: Mapping[str, Any]) -> Axis:
     low, high = (_finite(path, name, data.get(name)) for name in ("low", "high"))
     if not low < high:
         raise SweepError(f"{path}: low = {low:g} is not below high = {high:g}")
+    if not math.isfinite(high - low):
+        raise SweepError(f"{path}: high - low is more than a number can hold")
     log = data.get("log", False)
     if not isinstance(log, bool):
-        raise SweepError(f"{path}.log: {log!r} is not true or false")
+        raise SweepError(f"{path}.log: {shown(log)} is not true or false")
     if log and low <= 0:
         raise SweepError(f"{path}: a log axis needs low > 0, got {low:g}")
     search = LogUniform(low, high) if log else Uniform(low, high)
@@ -209,11 +214,11 @@ def _parse_range(path: str, data: Mapping[str, Any]) -> Axis:
         return Axis(search)
     num = data["num"]
     if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-        raise SweepError(f"{path}.num: {num!r} is not a positive whole number")
+        raise SweepError(f"{path}.num: {shown(num)} is not a positive whole number")
     return Axis(search, num)
 
 
 def _finite(path: str, name: str, x: Any) -> float:
-    if isinstance(x, bool) or not isinstance(x, int | float) or not np.isfinite(x):
-        raise SweepError(f"{path}.{name}: {x!r} is not a finite number")
+    if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x):
+        raise SweepError(f"{path}.{name}: {shown(x)} is not a finite number")
     return x

@@ -3,21 +3,24 @@
 import dataclasses
 import importlib.resources
 import itertools
-import tomllib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxac import config
+from jaxac import config, modules, plain
 from jaxac.core import field, frozen
 from jaxac.envs.wrappers import words as wrapper_words
-from jaxac.errors import SweepError, closest
-from jaxac.store import rundir
+from jaxac.errors import RegistryError, SweepError, closest
+from jaxac.store import recovery
 from jaxac.sweep import space as spaces
 from jaxac.sweep.schedulers.role import Everything, Proposer, Scheduler
 
 MAX_RUNS = 1_000_000
 MAX_STEPS = 10**11
+MAX_AXES = 256
+MAX_NAME = 200  # bytes: it becomes a folder
+MAX_FILE = 64 * 2**20  # bytes of a sweep file
 
 
 @frozen
@@ -63,6 +66,9 @@ class Sweep:
     wrappers: Sequence[Any] = ()
 
     def __post_init__(self):
+        for f in dataclasses.fields(self):
+            if f.name != "seeds":
+                plain.check(getattr(self, f.name), f.name, strict=True)
         _whole("total_steps", self.total_steps, 1, MAX_STEPS)
         for word, least in (("evaluations", 1), ("sampler_seed", 0)):
             _whole(word, getattr(self, word), least)
@@ -76,13 +82,19 @@ class Sweep:
             object.__setattr__(self, word, _names(word, getattr(self, word)))
         for word in ("sampler", "name"):
             if not isinstance(getattr(self, word), str):
-                raise SweepError(f"{word}: {getattr(self, word)!r} is not a string")
+                raise SweepError(f"{word}: {plain.shown(getattr(self, word))} is not a string")
+        if len(self.name.encode()) > MAX_NAME:
+            raise SweepError(f"name: it has more than {MAX_NAME} bytes, and names a folder")
+        if not isinstance(self.tuned, bool):
+            raise SweepError(f"tuned: {plain.shown(self.tuned)} is not true or false")
         for word in ("fixed", "space", "env_params"):
             if not isinstance(getattr(self, word), Mapping):
                 raise SweepError(f"[{word}] is not a table")
+            if len(getattr(self, word)) > MAX_AXES:
+                raise SweepError(f"[{word}] has more than {MAX_AXES} names")
         if self.sampler not in (*spaces.SAMPLERS, "grid"):
             near = closest(self.sampler, (*spaces.SAMPLERS, "grid"))
-            raise SweepError(f"sampler: there is no {self.sampler!r}{near}")
+            raise SweepError(f"sampler: there is no {plain.shown(self.sampler)}{near}")
         listed = {name for point in self.points or () for name in point}
         for path in ("num_updates", "total_steps"):
             if path in self.fixed or path in self.space or path in listed:
@@ -98,7 +110,8 @@ class Sweep:
             table = {k: spaces.axis_words(v) for k, v in sorted(getattr(self, word).items())}
             object.__setattr__(self, word, table)
         if not isinstance(self.wrappers, list | tuple):
-            raise SweepError(f'wrappers: {self.wrappers!r} is not a list such as ["TimeAware"]')
+            given = plain.shown(self.wrappers)
+            raise SweepError(f'wrappers: {given} is not a list such as ["TimeAware"]')
         object.__setattr__(self, "wrappers", wrapper_words.plain(self.wrappers))
         object.__setattr__(self, "scheduler", config.to_json(_scheduler(self.scheduler)))
         if isinstance(self.chosen_scheduler, Proposer):
@@ -162,15 +175,19 @@ def from_toml(path: str | Path) -> Sweep:
     else:
         source = str(path)
         try:
-            text = Path(path).read_text()
-        except (OSError, UnicodeDecodeError) as error:
+            with open(path, "rb") as file:
+                data = file.read(MAX_FILE + 1)
+            if len(data) > MAX_FILE:
+                raise ValueError(f"it has more than {MAX_FILE:,} bytes")
+            text = data.decode()
+        except (OSError, ValueError) as error:
             raise SweepError(
-                f"cannot read the sweep file {source}: {_reason(error)}; "
+                f"cannot read the sweep file {plain.called(source)}: {_reason(error)}; "
                 f"shipped with jaxac: {', '.join(names)}"
             ) from error
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = plain.toml(text)
+    except ValueError as error:
         raise SweepError(f"{source} is not valid TOML: {error}") from error
     return from_words({"name": Path(source).stem, **data}, source)
 
@@ -180,7 +197,7 @@ def from_words(data: Mapping[str, Any], source: str) -> Sweep:
     known = {f.name: f for f in dataclasses.fields(Sweep)}
     for word in data:
         if word not in known:
-            raise SweepError(f"{source}: unknown word {word!r}{closest(word, known)}")
+            raise SweepError(f"{source}: unknown word {plain.shown(word)}{closest(word, known)}")
     missing = [
         k
         for k, f in known.items()
@@ -197,8 +214,41 @@ def from_words(data: Mapping[str, Any], source: str) -> Sweep:
 
 
 def held_sweep(manifest: Mapping[str, Any], path: Path) -> Sweep:
-    """The sweep that a manifest in the folder `path` describes."""
-    return from_words(config.numbers(manifest["sweep"]), f"{path}/{rundir.MANIFEST}")
+    """The sweep that a manifest in the folder `path` describes.
+
+    Raises `RegistryError` if it names code that nobody has imported (`check_imported`).
+    """
+    held = manifest.get("sweep")
+    if not isinstance(held, Mapping):
+        raise SweepError(f"{path}/{recovery.MANIFEST} describes no sweep")
+    plain.check(held, "sweep")
+    words = config.numbers(held)
+    if isinstance(words.get("wrappers"), list):
+        words = {**words, "wrappers": wrapper_words.tables(words["wrappers"])}
+    check_imported(words, path)
+    envs = words.get("env")
+    for env in map(str, envs if isinstance(envs, list) else [envs]):
+        if env.startswith(("jaxac:", "jaxac.")) and not env.startswith("jaxac.envs."):
+            raise RegistryError(f"{path}: {plain.shown(env)} is no environment")
+    return from_words(words, f"{path}/{recovery.MANIFEST}")
+
+
+def check_imported(words: Any, path: Path) -> None:
+    """Raise `RegistryError` if words of the run directory `path` name code that is not imported.
+
+    They import nothing but jaxac itself and what is installed under an entry point: whoever reads
+    a run directory imports what else it names, if they trust it. Python's own library holds nothing
+    that a sweep could name.
+    """
+    for module in sorted(modules.named(words)):
+        if module.partition(".")[0] in sys.stdlib_module_names:
+            raise RegistryError(f"{path} names {module} of Python's library, where no method is")
+        if module not in sys.modules:
+            raise RegistryError(
+                f"{path} names code in the module {module}, and a run directory imports none. If "
+                f"you trust that module: `jaxac resume {path} --import {module}`, or "
+                f"`import {module}` first in Python"
+            )
 
 
 def names(value: Any) -> str:
@@ -210,10 +260,11 @@ def _names(word: str, value: Any) -> str | tuple[str, ...]:
     """One name, or several that differ."""
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names:
-        raise SweepError(f"{word}: {value!r} is neither a name nor a list of names")
+        raise SweepError(f"{word}: {plain.shown(value)} is neither a name nor a list of names")
     for name in names:
         if not isinstance(name, str):
-            raise SweepError(f"{word}: {name!r} is not a string")
+            raise SweepError(f"{word}: {plain.shown(name)} is not a string")
+        plain.check_name(name, word)
     if len(set(names)) < len(names):
         raise SweepError(f"{word}: the list names one twice")
     return value if isinstance(value, str) else tuple(names)
@@ -225,27 +276,31 @@ def _listed(points: Sequence[Any], space: Any) -> tuple[dict[str, Any], ...]:
         raise SweepError("configs lists the points, so [space] has nothing to say; keep one")
     for point in points:
         if not isinstance(point, Mapping):
-            raise SweepError(f"configs: {point!r} is not a table of names and values")
+            raise SweepError(f"configs: {plain.shown(point)} is not a table of names and values")
     if not points:
         raise SweepError("configs: the list is empty")
     return tuple({k: config.to_json(v) for k, v in sorted(point.items())} for point in points)
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return f"it is not UTF-8 text (at line {line})"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _whole(word: str, value: Any, least: int, most: int | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SweepError(f"{word}: {value!r} is not a whole number of at least {least}")
+        given = plain.shown(value)
+        raise SweepError(f"{word}: {given} is not a whole number of at least {least}")
     if most is not None and value > most:
-        raise SweepError(f"{word}: {value} is more than {most}")
+        raise SweepError(f"{word}: {plain.shown(value)} is more than {most}")
 
 
 def _seeds(seeds: Any) -> tuple[int, ...]:
     if isinstance(seeds, list | tuple | range):
-        if len(seeds) > MAX_RUNS:
-            raise SweepError(f"seeds: {len(seeds):,} are more than the {MAX_RUNS:,} of one sweep")
+        if len(seeds[: MAX_RUNS + 1]) > MAX_RUNS:  # the length of a range may fit no machine word
+            raise SweepError(f"seeds: more than the {MAX_RUNS:,} of one sweep")
         for seed in seeds:
             _whole("seeds", seed, 0)
         if not seeds or len(set(seeds)) < len(seeds):
@@ -255,5 +310,5 @@ def _seeds(seeds: Any) -> tuple[int, ...]:
         _whole("seeds", seeds, 1, MAX_RUNS)
         written = tuple(range(seeds))
     if max(written) >= 2**32:
-        raise SweepError(f"seeds: {max(written)} is not below 2^32")
+        raise SweepError(f"seeds: {plain.shown(max(written))} is not below 2^32")
     return written

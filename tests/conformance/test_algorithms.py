@@ -5,7 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxac
 from jaxac import config, registry
+from jaxac.report import exported
+from jaxac.report.policy import load_policy, of_state
 from jaxac.store import checkpoints
 
 from .cases import assert_equal, case
@@ -75,27 +78,48 @@ def test_seeds_and_learning_rates_matter(c):
     assert np.abs(b - d).max() > 0
 
 
-def test_a_checkpoint_resumes_bit_for_bit(c):
-    half, _ = c.advance(c.states())
-    restored = checkpoints.decode(checkpoints.encode(half), half, "test")
-    assert_equal(restored, half)
-    whole, whole_metrics = c.advance(half)
-    resumed, resumed_metrics = c.advance(restored)
-    assert_equal(whole, resumed)
-    assert_equal(whole_metrics, resumed_metrics)
+def test_a_run_that_is_cut_at_five_points_is_the_undisturbed_one_bit_for_bit(c):
+    whole = cut = c.states()
+    for _ in range(5):
+        restored = checkpoints.decode(checkpoints.encode(cut), cut, "test")
+        assert_equal(restored, cut)
+        whole, whole_metrics = c.advance(whole)
+        cut, metrics = c.advance(restored)
+        assert_equal(cut, whole)
+        assert_equal(metrics, whole_metrics)
 
 
-def test_an_exported_lane_acts_as_the_run_does(c):
+def test_an_exported_lane_acts_as_the_run_does(c, tmp_path):
     states, _ = c.advance(c.states())
-    exported = checkpoints.decode(
-        checkpoints.encode(checkpoints.lane(states, 1)), lane(states, 1), "test"
+    whole, path = lane(states, 1), tmp_path / "policy.safetensors"
+    params, hp = exported.values(whole.env_params), config.to_json(c.hp)
+    about = exported.About(
+        algorithm=c.key,
+        env=c.env.name,
+        wrappers=[],
+        env_params=params,
+        hp=hp,
+        run=1,
+        config=0,
+        seed=1,
+        env_steps=0,
+        total_steps=0,
+        eval_return=None,
+        diverged_step=None,
+        diverged_metric=None,
+        sweep="",
+        jaxac=jaxac.__version__,
+        jax="",
     )
-    obs = jnp.zeros((2, *c.env.observation_space.shape))
-    action, _ = c.algorithm.act(exported, obs)
-    expected, _ = c.algorithm.act(lane(states, 1), obs)
-    assert_equal(action, expected)
-    sampled, _ = c.algorithm.act(exported, obs, key=jax.random.key(0))
-    assert sampled.shape == action.shape
+    of_state(about, c.env, c.algorithm, whole).save(path)
+    policy, act = load_policy(path), jax.jit(c.algorithm.act)
+    _, obs = jax.vmap(c.env.reset, (0, None))(jax.random.split(jax.random.key(1), 2), c.env.params)
+    for key in (None, jax.random.key(0)):
+        action, carry = policy(obs, key=key)
+        assert_equal((action, carry), act(whole, obs, None, key))
+        assert_equal(policy(obs, carry, key), act(whole, obs, carry, key))
+    read, held = (sum(x.nbytes for x in jax.tree.leaves(s)) for s in (policy.state, whole))
+    assert 0 < read < held / 2, "optimisers, buffers and environments stay behind"
 
 
 def test_a_configuration_survives_json(c):

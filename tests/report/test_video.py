@@ -1,9 +1,7 @@
 """A policy of a run directory, played and drawn."""
 
 import dataclasses
-import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 
@@ -17,11 +15,13 @@ import jaxac
 from jaxac.envs import Box, Discrete, Env, TimeStep, probes
 from jaxac.envs.adapters import gymnax
 from jaxac.errors import ConfigError, EnvError, StoreError
-from jaxac.report import movie, video
+from jaxac.report import exported, movie, video
 from jaxac.report.policy import load_policy, random_policy
+from jaxac.store import checkpoints
 from jaxac.store.ledger import Ledger
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import progress
+from jaxac.sweep import held, lanes, progress
+from jaxac.sweep.batches import Batch
 from jaxac.sweep.spec import Sweep
 
 TINY = Sweep(
@@ -66,13 +66,24 @@ def final_returns(path):
     return {(c, s): x for c, s, x in zip(*columns, strict=True)}
 
 
-def networks(path):
-    """The parameters of every run, as the checkpoint has them: a lane each."""
-    (checkpoint,) = path.glob("checkpoints/*.npz")
-    with np.load(checkpoint) as file:
-        names = json.loads(file["header"].tobytes())
-        kernels = [i for i, name in enumerate(names) if name.startswith(".params")]
-        return [file[str(i)] for i in kernels]
+def network(path, run):
+    """What acts of a run's parameters, by name, as the checkpoint has them: a lane each."""
+    directory = RunDirectory.open(path)
+    plan = held.plan(directory)
+    batch = Batch.from_json(directory.ledger.batches()[0])
+    directory.close()
+    (checkpoint,) = path.glob("checkpoints/*")
+    like = lanes.shapes(plan, batch)
+    state = checkpoints.lane(checkpoints.decode(checkpoint.read_bytes(), like, "test"), run)
+    leaves = exported.named(state.params)
+    return {k: v for k, v in leaves.items() if "critic" not in k and "value" not in k}
+
+
+def assert_acts_with(policy, network):
+    own = exported.named(policy.act.args[0].params)
+    assert own.keys() == network.keys()
+    for name, x in network.items():
+        np.testing.assert_array_equal(own[name], x)
 
 
 def counter(render=None, shape=(1,), length=3):
@@ -106,24 +117,20 @@ def always_one(key, carry, obs):
 
 def test_the_best_run_is_chosen_and_its_own_network_acts(trained, policy):
     returns = final_returns(trained)
-    assert returns[policy.run.config, policy.run.seed] == max(returns.values())
-    (state,) = policy.act.args
-    for stored, own in zip(networks(trained), jax.tree.leaves(state.params), strict=True):
-        np.testing.assert_array_equal(own, stored[policy.run.run])
-    assert policy.step == policy.total_steps == 128
+    about = policy.about
+    assert returns[about.config, about.seed] == max(returns.values())
+    assert_acts_with(policy, network(trained, about.run))
+    assert about.env_steps == about.total_steps == 128
 
 
 def test_another_run_has_another_network_and_a_configuration_narrows_the_choice(trained):
     returns = final_returns(trained)
     for number in range(4):
         policy = load_policy(trained, run=number)
-        assert (policy.run.config, policy.run.seed) == divmod(number, 2)
-        for stored, own in zip(
-            networks(trained), jax.tree.leaves(policy.act.args[0].params), strict=True
-        ):
-            np.testing.assert_array_equal(own, stored[number])
+        assert (policy.about.config, policy.about.seed) == divmod(number, 2)
+        assert_acts_with(policy, network(trained, number))
     for config in (0, 1):
-        run = load_policy(trained, config=config).run
+        run = load_policy(trained, config=config).about
         assert run.config == config
         assert returns[config, run.seed] == max(returns[config, 0], returns[config, 1])
 
@@ -149,7 +156,7 @@ def test_an_episode_is_what_a_plain_loop_plays(policy, film):
 def test_the_evaluation_of_the_run_is_met_on_average(trained, policy):
     """Sixteen episodes here and sixteen there: the same policy, so returns are alike."""
     played = [x.returns[-1] for x in video.play(policy.env, policy.act, policy.params, 0, 16)]
-    evaluated = final_returns(trained)[policy.run.config, policy.run.seed]
+    evaluated = final_returns(trained)[policy.about.config, policy.about.seed]
     assert np.mean(played) == pytest.approx(evaluated, abs=6)
 
 
@@ -399,7 +406,7 @@ def test_no_run_directory_is_named(tmp_path):
 
 def test_a_run_without_a_checkpoint_says_how_to_go_on(copied):
     ledger = Ledger.open(copied / "ledger.sqlite")
-    ledger.restart(0, [0, 1, 2, 3], "for a test")
+    ledger.forget([(0, 0)], [(0, 0)], [0, 1, 2, 3], "for a test")
     ledger.close()
     for choice in ({}, {"run": 1}, {"config": 1}):
         with pytest.raises(StoreError, match=f"no checkpoint yet.*jaxac resume {copied}"):
@@ -407,7 +414,7 @@ def test_a_run_without_a_checkpoint_says_how_to_go_on(copied):
 
 
 def test_a_damaged_checkpoint_is_named(copied):
-    (checkpoint,) = copied.glob("checkpoints/*.npz")
+    (checkpoint,) = copied.glob("checkpoints/*")
     checkpoint.write_bytes(checkpoint.read_bytes()[:-9] + b"x" * 9)
     with pytest.raises(StoreError, match=f"{checkpoint.name} is damaged"):
         load_policy(copied)
@@ -418,31 +425,35 @@ def test_a_damaged_checkpoint_is_named(copied):
 
 def test_a_checkpoint_replaced_by_a_sweep_under_way_is_read_again(trained, monkeypatch):
     """The file that the ledger named is gone when it is opened; now it names another."""
-    restore, checkpoint, tries = RunDirectory.restore, Ledger.checkpoint, []
+    decode, checkpoint, tries = checkpoints.decode_lane, Ledger.checkpoint, []
 
     def newer(self, batch):
         return checkpoint(self, batch)._replace(chunk=7)
 
-    def gone_at_first(self, batch, like):
-        tries.append(batch)
+    def gone_at_first(path, place, like):
+        tries.append(place)
         monkeypatch.setattr(Ledger, "checkpoint", newer if len(tries) == 1 else checkpoint)
         if len(tries) == 1:
             raise StoreError("gone")
-        return restore(self, batch, like)
+        return decode(path, place, like)
 
-    monkeypatch.setattr(RunDirectory, "restore", gone_at_first)
-    assert load_policy(trained).step == 8 * 128 and tries == [0, 0], "eight chunks, it says"
+    monkeypatch.setattr(checkpoints, "decode_lane", gone_at_first)
+    about = load_policy(trained, run=1).about
+    assert about.env_steps == 8 * 128 and tries == [1, 1], "eight chunks, it says"
+    assert about.eval_return is None, "of which nothing is known yet"
 
 
 def test_diverged_runs_are_not_chosen_but_can_be_named(copied):
     def diverge(which):
-        with sqlite3.connect(copied / "ledger.sqlite") as ledger:
-            ledger.execute(f"update runs set status = 'diverged', diverged_step = 64 {which}")
+        ledger = Ledger.open(copied / "ledger.sqlite")
+        with ledger._transaction() as db:
+            db.execute(f"update runs set status = 'diverged', diverged_step = 64 {which}")
+        ledger.close()
 
-    best = load_policy(copied).run.run
+    best = load_policy(copied).about.run
     diverge(f"where run = {best}")
-    assert load_policy(copied).run.run != best
-    assert load_policy(copied, run=best).run.diverged_step == 64
+    assert load_policy(copied).about.run != best
+    assert load_policy(copied, run=best).about.diverged_step == 64
     diverge("")
     with pytest.raises(StoreError, match=r"every run diverged.*--run 0"):
         load_policy(copied)
@@ -451,7 +462,7 @@ def test_diverged_runs_are_not_chosen_but_can_be_named(copied):
 def test_a_run_directory_of_another_device_is_read(trained, monkeypatch):
     """Widths of lanes differ between devices; those that were used are taken."""
     monkeypatch.setattr("jaxac.sweep.plan.CPU_LANES", 1)
-    assert load_policy(trained, run=3).run.seed == 1
+    assert load_policy(trained, run=3).about.seed == 1
 
 
 def test_pictures_need_no_display():

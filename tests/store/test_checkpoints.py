@@ -13,6 +13,8 @@ STATE = {
     "params": [jnp.arange(6.0).reshape(2, 3), jnp.array([True, False])],
     "none": (),
     "step": jnp.int32([1, 2]),
+    "half": jnp.full((2, 3), 1.5, jnp.bfloat16),
+    "empty": jnp.zeros((2, 0)),
 }
 
 
@@ -28,6 +30,17 @@ def test_a_state_comes_back_bit_for_bit():
 
 def test_equal_states_give_equal_bytes():
     assert checkpoints.encode(STATE) == checkpoints.encode(jax.tree.map(lambda x: x, STATE))
+
+
+def test_one_lane_is_read_out_of_the_file(tmp_path):
+    (tmp_path / "x").write_bytes(checkpoints.encode(STATE))
+    like = jax.eval_shape(lambda: checkpoints.lane(STATE, 1))
+    one = checkpoints.decode_lane(tmp_path / "x", 1, like)
+    assert one["half"].tolist() == [1.5] * 3 and one["empty"].shape == (0,)
+    np.testing.assert_array_equal(one["params"][0], [3.0, 4.0, 5.0])
+    for key, place in ((STATE["key"][1], True), (STATE["key"][0], False)):
+        same = jax.random.key_data(key) == jax.random.key_data(one["key"])
+        assert bool(same.all()) == place
 
 
 def test_a_lane_is_one_run():
@@ -65,7 +78,7 @@ def test_no_pickle_is_ever_loaded():
     assert not ran
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04nonsense", b"\x93NUMPY"])
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04nonsense", b"\x93NUMPY", b"\xff" * 99])
 def test_nonsense_is_no_checkpoint(data):
     with pytest.raises(StoreError, match="nonsense is not a checkpoint"):
         checkpoints.decode(data, STATE, "nonsense")

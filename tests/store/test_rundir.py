@@ -1,5 +1,8 @@
 import errno
+import itertools
+import json
 import os
+import shutil
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,28 +11,75 @@ import pytest
 from jaxac.errors import StoreError
 from jaxac.store import checkpoints
 from jaxac.store.ledger import RunRow
-from jaxac.store.rundir import RunDirectory
+from jaxac.store.rundir import RunDirectory, read_rows
 
 RUNS = [RunRow(0, 0, 0, "pending")]
 METRICS = {"finite": np.ones(1), "eval_return": np.ones(1)}
 STATE = {"params": jnp.arange(3.0)}
 
 
-def acknowledge(directory, chunk, state=STATE):
-    directory.acknowledge(
-        0, chunk, 10, 0.1, [0], METRICS, checkpoints.encode(state), {0: "running"}, {}
-    )
+def acknowledge(directory, chunk, state=STATE, last=False):
+    data = None if state is None else checkpoints.encode(state)
+    directory.acknowledge(0, chunk, 10, 0.1, [0], METRICS, data, {0: "running"}, {}, last)
 
 
-def test_only_the_newest_checkpoint_is_kept(tmp_path):
+def rows(directory):
+    found = [table.to_pylist() for _, table in read_rows(directory.path, directory.ledger.chunks())]
+    return sorted(itertools.chain(*found), key=lambda row: row["chunk"])
+
+
+def restored(directory, before=None):
+    state, chunks = directory.restore(0, STATE, before)
+    return state["params"].tolist(), chunks
+
+
+def test_the_newest_checkpoints_of_a_batch_are_kept_and_one_of_those_at_their_end(tmp_path):
+    directory = RunDirectory.create(tmp_path / "run", {}, RUNS)
+    for chunk in range(4):
+        acknowledge(directory, chunk, {"params": jnp.arange(3.0) + chunk})
+    folder = tmp_path / "run/checkpoints"
+    assert sorted(p.name[12:23] for p in folder.iterdir()) == ["chunk-00002", "chunk-00003"]
+    assert restored(directory) == ([3.0, 4.0, 5.0], 4)
+    assert restored(directory, 3) == ([2.0, 3.0, 4.0], 3)
+    acknowledge(directory, 4, last=True)
+    assert sorted(p.name[12:23] for p in folder.iterdir()) == ["chunk-00004"]
+    directory.close()
+
+
+def test_a_chunk_may_be_acknowledged_without_its_state(tmp_path):
     directory = RunDirectory.create(tmp_path / "run", {}, RUNS)
     acknowledge(directory, 0)
-    acknowledge(directory, 1, {"params": jnp.arange(3.0) + 1})
-    assert [p.name for p in (tmp_path / "run/checkpoints").iterdir()] == [
-        "batch-00000-chunk-00001.npz"
+    acknowledge(directory, 1, None)
+    assert directory.missing(0, 0, 4) == [2, 3]
+    assert restored(directory)[1] == 1
+    directory.close()
+
+
+def test_merged_shards_give_the_same_rows(tmp_path):
+    directory = RunDirectory.create(tmp_path / "run", {}, RUNS)
+    for chunk in range(3):
+        acknowledge(directory, chunk)
+    before = rows(directory)
+    directory.merge(0)
+    assert [p.name for p in (tmp_path / "run/metrics").iterdir()] == [
+        "batch-00000-chunks-00000-to-00002.parquet"
     ]
-    np.testing.assert_array_equal(directory.restore(0, STATE)["params"], [1.0, 2.0, 3.0])
-    assert directory.chunks_done(0) == 2
+    assert rows(directory) == before
+    acknowledge(directory, 1)  # trained again: the merged shard still has its rows
+    assert rows(directory) == before
+    directory.merge(0)
+    assert rows(directory) == before and directory.damaged() == []
+    directory.close()
+
+
+def test_a_reader_follows_shards_that_are_merged_while_it_reads(tmp_path):
+    directory = RunDirectory.create(tmp_path / "run", {}, RUNS)
+    for chunk in range(3):
+        acknowledge(directory, chunk)
+    chunks = directory.ledger.chunks()
+    directory.merge(0)
+    found = [table["chunk"].to_pylist() for _, table in read_rows(directory.path, chunks)]
+    assert sorted(itertools.chain(*found)) == [0, 1, 2]
     directory.close()
 
 
@@ -63,10 +113,10 @@ def test_a_disk_that_fills_at_any_write_loses_nothing_acknowledged(tmp_path, mon
     monkeypatch.undo()
     directory.close()
     again = RunDirectory.open(tmp_path / "run", writing=True)
-    assert again.chunks_done(0) == (1 if site < 4 else 2)
-    assert again.damaged() == {}
+    assert again.missing(0, 0, 2) == ([1] if site < 4 else [])
+    assert again.damaged() == []
     acknowledge(again, 1)
-    assert again.chunks_done(0) == 2
+    assert again.missing(0, 0, 2) == []
     again.close()
 
 
@@ -74,5 +124,76 @@ def test_no_run_directory_is_told(tmp_path):
     with pytest.raises(StoreError, match="is not a run directory"):
         RunDirectory.open(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(StoreError, match=r"manifest\.json cannot be read"):
+    with pytest.raises(StoreError, match=r"ledger\.sqlite cannot be read"):
         RunDirectory.open(tmp_path)
+
+
+def killed(folder):
+    """A run directory of three chunks whose process was killed."""
+    directory = RunDirectory.create(folder / "alive", {"a": 1}, RUNS)
+    for chunk in range(3):
+        acknowledge(directory, chunk)
+    shutil.copytree(folder / "alive", folder / "run")
+    directory.close()
+    return folder / "run"
+
+
+def test_a_damaged_manifest_is_written_again_from_the_ledger(tmp_path):
+    path = killed(tmp_path)
+    (path / "manifest.json").write_text('{"a": 2}')
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
+        RunDirectory.open(path)
+    directory = RunDirectory.open(path, writing=True)
+    assert "manifest.json is damaged" in directory.mended[0]
+    assert json.loads((path / "manifest.json").read_text()) == {"a": 1}
+    directory.close()
+
+
+@pytest.mark.parametrize("how", ["nonsense", "gone"])
+def test_a_damaged_ledger_goes_on_from_its_copy(tmp_path, how):
+    directory = RunDirectory.create(tmp_path / "run", {"a": 1}, RUNS)
+    acknowledge(directory, 0)
+    directory.keep_copy(now=True)
+    acknowledge(directory, 1)
+    directory.close()
+    path = tmp_path / "run/ledger.sqlite"
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:2000] + b"nonsense" * 3000)
+    with pytest.raises(StoreError, match=r"ledger\.sqlite"):
+        RunDirectory.open(tmp_path / "run")
+    again = RunDirectory.open(tmp_path / "run", writing=True)
+    assert "Going on from its copy with 2 transactions" in again.mended[0]
+    assert again.missing(0, 0, 2) == [1]
+    assert path.with_name("ledger.sqlite.damaged").exists() == (how == "nonsense")
+    again.close()
+
+
+def test_a_ledger_that_lost_its_log_goes_on_from_what_is_left(tmp_path):
+    path = killed(tmp_path)
+    log = path / "ledger.sqlite-wal"
+    log.write_bytes(log.read_bytes()[:-4096])
+    directory = RunDirectory.open(path, writing=True)
+    assert "Going on from what is left of it" in directory.mended[0]
+    assert directory.missing(0, 0, 3) == [2]
+    directory.close()
+    RunDirectory.open(path).close()
+
+
+def test_without_ledger_and_copy_the_directory_is_given_up(tmp_path):
+    path = killed(tmp_path)
+    for name in ("ledger.sqlite", "ledger.copy"):
+        (path / name).write_bytes(b"nonsense" * 999)
+    with pytest.raises(StoreError, match=r"ledger\.copy does not help either"):
+        RunDirectory.open(path, writing=True)
+
+
+@pytest.mark.parametrize("name", ["metrics", "checkpoints", "manifest.json", "ledger.sqlite"])
+def test_a_link_out_of_the_directory_is_refused(tmp_path, name):
+    path = killed(tmp_path)
+    os.rename(path / name, tmp_path / "elsewhere")
+    (path / name).symlink_to(tmp_path / "elsewhere")
+    for writing in (False, True):
+        with pytest.raises(StoreError, match=f"{name} is a link"):
+            RunDirectory.open(path, writing)

@@ -28,12 +28,15 @@ def whole(tmp_path_factory):
 class Short:
     """A device whose memory holds `most` lanes: wider programs fail after `chunks` of them."""
 
-    def __init__(self, monkeypatch, most, chunks=0):
-        self.most, self.left, self.widths = most, chunks, []
+    def __init__(self, monkeypatch, most, chunks=0, compiles=True):
+        self.most, self.left, self.widths, self.compiles = most, chunks, [], compiles
         self.compile = lanes.compile_program
         monkeypatch.setattr(lanes, "compile_program", self)
 
     def __call__(self, plan, group, width):
+        if width > self.most and not self.compiles:
+            self.widths.append(width)
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9")
         made = self.compile(plan, group, width)
         advance = made.advance
 
@@ -64,6 +67,14 @@ def test_a_batch_that_runs_out_of_memory_goes_on_from_its_last_checkpoint_in_par
     assert [(x["group"], x["lanes"]) for x in told] == [(0, 4), (0, 2)]
     assert "RESOURCE_EXHAUSTED" in told[0]["why"]
     directory.close()
+
+
+def test_a_program_that_cannot_be_compiled_for_lack_of_memory_is_narrowed(
+    whole, tmp_path, monkeypatch
+):
+    short, notes = Short(monkeypatch, 2, compiles=False), Notes()
+    assert outcome(jaxac.run(SWEEP, tmp_path / "run", notes)) == whole
+    assert short.widths == [7, 4, 2] and len(notes.notes) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit address space so")

@@ -1,9 +1,7 @@
-import hashlib
 import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ import jaxac
 from jaxac.errors import StoreError, SweepError
 from jaxac.ops.schedule import Linear
 from jaxac.report import tables
+from jaxac.store.ledger import Ledger
 from jaxac.sweep.progress import Plain, Quiet
 from jaxac.sweep.spec import Sweep
 from tests.sweep import tiny
@@ -211,9 +210,9 @@ def test_resuming_with_another_plan_is_refused_by_name(whole, tmp_path):
     (copy / "manifest.json").write_text(text)
     with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
         jaxac.load(copy)
-    with sqlite3.connect(copy / "ledger.sqlite") as db:
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        db.execute("update meta set value = ? where key = 'manifest_sha256'", (digest,))
+    ledger = Ledger.open(copy / "ledger.sqlite")
+    ledger.keep_document("manifest", text)
+    ledger.close()
     with pytest.raises(StoreError, match=r"jax: 0\.0\.1 then"):
         jaxac.resume(copy, Quiet())
 
@@ -229,9 +228,11 @@ def test_progress_says_runs_rate_and_best(capsys, tmp_path):
 def test_a_directory_that_lost_its_manifest_is_not_begun_again(whole, tmp_path):
     shutil.copytree(whole.path, tmp_path / "run")
     (tmp_path / "run/manifest.json").unlink()
-    with pytest.raises(StoreError, match=r"has lost its manifest\.json"):
+    with pytest.raises(StoreError, match=r"has lost its manifest\.json.*jaxac resume"):
         jaxac.run(SWEEP, tmp_path / "run", Quiet())
-    assert len(list((tmp_path / "run/metrics").iterdir())) == 30
+    notes = Notes()
+    assert outcome(jaxac.resume(tmp_path / "run", notes)) == outcome(whole)
+    assert "manifest.json" in notes.notes[0]
 
 
 def test_reading_results_changes_nothing_on_disk(whole):
@@ -244,7 +245,7 @@ def test_what_a_killed_writer_left_is_cleared_away(whole, tmp_path):
     shutil.copytree(whole.path, tmp_path / "run")
     litter = [
         tmp_path / "run/metrics/.batch-00000-chunk-00009.parquet.1.partial",
-        tmp_path / "run/checkpoints/batch-00000-chunk-00001.npz",
+        tmp_path / "run/checkpoints/batch-00000-chunk-00001.safetensors",
     ]
     for file in litter:
         file.write_bytes(b"x")

@@ -1,11 +1,11 @@
 """Wrappers in words: names and tables of a sweep file, calls of a command line, plain JSON."""
 
 import dataclasses
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jaxac import config
+from jaxac import plain as plain_data
 from jaxac.core import Schedule, field, frozen, is_frozen
 from jaxac.envs.wrappers.reward import SignReward
 from jaxac.envs.wrappers.role import Wrapper
@@ -27,7 +27,13 @@ def parse(wrappers: Iterable[Any]) -> tuple[Wrapper, ...]:
     return tuple(_one(x) for x in wrappers)
 
 
+def tables(wrappers: Iterable[Any]) -> list[Any]:
+    """The wrappers with calls read as tables; nothing is looked up."""
+    return [_table(x) if isinstance(x, str) else x for x in wrappers]
+
+
 def _one(wrapper: Any) -> Wrapper:
+    plain_data.check(wrapper, "wrappers")
     value = _table(wrapper) if isinstance(wrapper, str) else config.numbers(wrapper)
     fields = {}
     if isinstance(value, Mapping):
@@ -46,12 +52,14 @@ def _table(call: str) -> dict[str, Any]:
     name, bracket, rest = call.strip().partition("(")
     try:
         if bracket and not rest.endswith(")"):
-            raise tomllib.TOMLDecodeError("no closing bracket")
-        fields = tomllib.loads(f"x = {{{rest[:-1]}}}")["x"]
-    except tomllib.TOMLDecodeError as error:
+            raise ValueError("no closing bracket")
+        fields = plain_data.toml(f"x = {{{rest[:-1]}}}")["x"]
+    except ValueError as error:
+        problem = f"{plain_data.shown(call)} cannot be read"
         raise ConfigError(
-            "wrappers", f"{call!r} cannot be read; write Name or Name(field=1.0, other=[1, 2])"
+            "wrappers", f"{problem}; write Name or Name(field=1.0, other=[1, 2])"
         ) from error
+    plain_data.check(fields, "wrappers")
     return {"op": name.strip(), **fields}
 
 

@@ -62,7 +62,7 @@ class Auto:
             return False
         steps = 0
         for batch in batches:
-            chunks = batch.until - (self._directory.chunks_done(batch.id) or batch.first)
+            chunks = len(self._directory.missing(batch.id, batch.first, batch.until))
             steps += chunks * len(batch.runs) * self._plan.groups[batch.group].env_steps
         return steps / self._rate() * (1.0 - 1.0 / GAIN) > START
 

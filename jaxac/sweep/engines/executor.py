@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
 
-from jaxac.errors import StoreError, SweepError
+from jaxac.errors import SweepError
 from jaxac.store import checkpoints
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import device, held
 from jaxac.sweep import lanes as laning
-from jaxac.sweep.batches import Batch
+from jaxac.sweep.batches import Batch, last_home
+from jaxac.sweep.engines.pace import Pace
 from jaxac.sweep.engines.role import Advanced
 from jaxac.sweep.lanes import Program
 from jaxac.sweep.plan import Plan
@@ -25,6 +27,7 @@ class _Coming:
     """A chunk that is under way."""
 
     began: float
+    chunk: int
     states: Any
     metrics: dict[str, jax.Array]
 
@@ -50,7 +53,11 @@ class Executor:
         """The program that advances a batch, compiled when first asked for."""
         while not self.compiled(batch):
             lanes = self._lanes(batch)
-            made = laning.compile_program(self.plan, self.plan.groups[batch.group], lanes)
+            try:
+                made = laning.compile_program(self.plan, self.plan.groups[batch.group], lanes)
+            except jax.errors.JaxRuntimeError as error:
+                self._narrow_for(batch, error)
+                continue
             self.directory.ledger.add_time("compile", made.compile_seconds)
             free = device.free_bytes()
             if made.bytes > free and lanes > 1:
@@ -64,48 +71,69 @@ class Executor:
 
         The next chunk is under way while one is acknowledged, so that the disk costs no time.
         """
-        group = self.plan.groups[batch.group]
-        runs = list(batch.runs)
-        coming: _Coming | None = None
-        chunk = self._done(batch)
-        while chunk < batch.until:
+        missing = self.directory.missing(batch.id, batch.first, batch.until)
+        pace, coming = Pace(), None
+        while missing:
             try:
-                now = coming or self._begin(batch, self._restored(batch))
-                host = laning.to_host(now.metrics, len(runs))
-                state = checkpoints.encode(now.states)
+                now = coming or self._begin(batch, *self._restored(batch, missing[0]))
+                host = laning.to_host(now.metrics, len(batch.runs))
                 seconds = time.perf_counter() - now.began
-                coming = self._begin(batch, now.states) if chunk + 1 < batch.until else None
+                wanted, last = now.chunk == missing[0], now.chunk + 1 == batch.until
+                due = wanted and (last or pace.is_due(seconds))
+                began = time.perf_counter()
+                state = checkpoints.encode(now.states) if due else None
+                encoding = time.perf_counter() - began
+                rest = missing[1:] if wanted else missing
+                goes_on = rest and self._newest(batch, rest[0]) <= now.chunk + 1
+                coming = self._begin(batch, now.states, now.chunk + 1) if goes_on else None
             except jax.errors.JaxRuntimeError as error:
-                if not device.is_out_of_memory(error):
-                    raise
-                self._narrow(batch, str(error).splitlines()[0])
-                coming, chunk = None, self._done(batch)
+                self._narrow_for(batch, error)
+                coming = None
                 continue
-            status = "done" if chunk + 1 == group.num_chunks else "running"
-            bad = self.program(batch).diverged(host, group.num_updates)
-            steps = chunk * group.env_steps, group.env_steps // group.num_updates
-            self.directory.acknowledge(
-                batch.id,
-                chunk,
-                (chunk + 1) * group.env_steps,
-                seconds,
-                runs,
-                {name: x for name, x in host.items() if name != "first_bad"},
-                state,
-                dict.fromkeys(runs, status),
-                {runs[i]: (steps[0] + update * steps[1], why) for i, (update, why) in bad.items()},
-            )
-            yield Advanced(batch, chunk, host, seconds)
-            chunk += 1
+            missing = rest
+            if not wanted:
+                continue
+            began = time.perf_counter()
+            self._acknowledge(batch, now.chunk, host, seconds, state, not missing)
+            if due:
+                pace.saved(encoding + time.perf_counter() - began)
+            yield Advanced(batch, now.chunk, host, seconds, ended=not missing)
 
-    def _begin(self, batch: Batch, states: Any) -> "_Coming":
+    def _acknowledge(
+        self,
+        batch: Batch,
+        chunk: int,
+        host: dict[str, np.ndarray],
+        seconds: float,
+        state: bytes | None,
+        ended: bool,
+    ) -> None:
+        """Make a chunk durable, and say where its runs stand."""
+        group, runs = self.plan.groups[batch.group], list(batch.runs)
+        status = "done" if ended and batch.until == group.num_chunks else "running"
+        bad = self.program(batch).diverged(host, group.num_updates)
+        before, each = chunk * group.env_steps, group.env_steps // group.num_updates
+        self.directory.acknowledge(
+            batch.id,
+            chunk,
+            (chunk + 1) * group.env_steps,
+            seconds,
+            runs,
+            {name: x for name, x in host.items() if name != "first_bad"},
+            state,
+            dict.fromkeys(runs, status),
+            {runs[i]: (before + update * each, why) for i, (update, why) in bad.items()},
+            last=chunk + 1 == batch.until,
+        )
+
+    def _begin(self, batch: Batch, states: Any, chunk: int) -> "_Coming":
         """Begin a chunk, from states that are given away; without states, from the start."""
         began = time.perf_counter()
         program, lanes = self.program(batch), self._lanes(batch)
         if states is None:
             arguments = laning.arguments(self.plan, batch.runs, batch.width)
             states = laning.in_parts(program.start, lanes, *arguments)
-        return _Coming(began, *laning.in_parts(program.advance, lanes, states))
+        return _Coming(began, chunk, *laning.in_parts(program.advance, lanes, states))
 
     def _lanes(self, batch: Batch) -> int:
         """How many of a batch's lanes advance at a time: all, unless memory was short before."""
@@ -115,6 +143,12 @@ class Executor:
         while lanes > least:
             lanes = math.ceil(lanes / 2)
         return lanes
+
+    def _narrow_for(self, batch: Batch, error: Exception) -> None:
+        """Advance fewer lanes at a time if that is what an error asks for, else raise it."""
+        if not device.is_out_of_memory(error):
+            raise error
+        self._narrow(batch, str(error).splitlines()[0])
 
     def _narrow(self, batch: Batch, why: str) -> None:
         """Halve the lanes that a group advances at a time. Raises `SweepError` at one."""
@@ -133,18 +167,23 @@ class Executor:
             f"from its last checkpoint, {half} lanes at a time"
         )
 
-    def _done(self, batch: Batch) -> int:
-        """How many chunks the batch's runs have."""
-        return self.directory.chunks_done(batch.id) or batch.first
+    def _newest(self, batch: Batch, chunk: int) -> int:
+        """The chunk that the newest state from before `chunk` goes on with."""
+        found = self.directory.ledger.checkpoint(batch.id, chunk)
+        return batch.first if found is None else found.chunk + 1
 
-    def _restored(self, batch: Batch) -> Any:
-        """The states of the batch's runs; none before the first chunk."""
+    def _restored(self, batch: Batch, chunk: int) -> tuple[Any, int]:
+        """The newest states from before a chunk, and the chunk that they go on with.
+
+        There are none before the first chunk of a batch that begins from the start.
+        """
         with jax.default_device(device.host()):
-            if self.directory.ledger.checkpoint(batch.id) is not None:
-                return self.directory.restore(batch.id, laning.shapes(self.plan, batch))
+            if self._newest(batch, chunk) > batch.first:
+                like = laning.shapes(self.plan, batch)
+                return self.directory.restore(batch.id, like, chunk)
             if not batch.first:
-                return None
-            return laning.with_changes(self._gathered(batch), batch.changes)
+                return None, 0
+            return laning.with_changes(self._gathered(batch), batch.changes), batch.first
 
     def _gathered(self, batch: Batch) -> Any:
         """The states that earlier batches left, in the lanes of this one."""
@@ -157,13 +196,7 @@ class Executor:
                 homes.append(home)
             places.append((homes.index(home), home.runs.index(source)))
         places += [places[-1]] * (batch.width - len(places))
-        states = [self.directory.restore(x.id, laning.shapes(self.plan, x)) for x in homes]
+        states = [
+            self.directory.restore(x.id, laning.shapes(self.plan, x), x.until)[0] for x in homes
+        ]
         return checkpoints.gather(states, places)
-
-
-def last_home(batches: list[Batch], run: int, until: int, leg: int) -> Batch:
-    """The batch before `leg` at whose end a run had `until` chunks. Raises `StoreError`."""
-    for batch in reversed(batches):
-        if batch.leg < leg and run in batch.runs and batch.until == until:
-            return batch
-    raise StoreError(f"no batch left run {run} after chunk {until}")

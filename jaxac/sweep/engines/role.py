@@ -17,11 +17,7 @@ class Advanced:
     chunk: int
     metrics: Mapping[str, np.ndarray]  # [runs]: at least `finite` and `eval_return`
     seconds: float  # that it took, the batch's beginning included
-
-    @property
-    def ended(self) -> bool:
-        """Whether the batch is at its end."""
-        return self.chunk + 1 == self.batch.until
+    ended: bool  # whether that was all of the batch
 
     @property
     def scores(self) -> np.ndarray:

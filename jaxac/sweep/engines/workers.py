@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from jaxac import modules
 from jaxac.errors import SweepError
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import device
@@ -47,6 +48,7 @@ class Workers:
         chosen = [core for _, core in zip(range(count), cores, strict=False)]
         self.slots = count
         self._directory, self._progress = directory, progress
+        self._modules = sorted(modules.named(plan.sweep.to_json()))
         self._workers = [self._launch(core) for core in chosen]
         self._deaths: dict[int, int] = {}
         self._draining = False
@@ -92,7 +94,7 @@ class Workers:
             self._progress.training(batch)
         else:
             metrics = {k: np.asarray(x, np.float64) for k, x in told["metrics"].items()}
-            found = Advanced(batch, told["chunk"], metrics, told["seconds"])
+            found = Advanced(batch, told["chunk"], metrics, told["seconds"], told["ended"])
             worker.batch = None if found.ended or self._draining else batch
             return found
         return None
@@ -124,11 +126,12 @@ class Workers:
         words = [sys.executable, "-m", "jaxac.sweep.engines.worker", str(self._directory.path)]
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         process = subprocess.Popen(
-            [*words, str(core)],
+            [*words, str(core), *self._modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             bufsize=0,
+            pass_fds=[] if self._directory.lock is None else [self._directory.lock],
             env={**os.environ, "PYTHONPATH": paths},
         )
         assert process.stdin is not None and process.stdout is not None

@@ -1,0 +1,103 @@
+"""What a writer mends before it goes on: the ledger from its copy, the manifest from the ledger.
+
+`ledger.copy` is the ledger as of some seconds ago. A ledger that is damaged is put aside and begun
+again from it; what was acknowledged since is computed again.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from jaxac.errors import StoreError
+from jaxac.store import database, files
+from jaxac.store.ledger import Ledger
+
+LEDGER, COPY, MANIFEST = "ledger.sqlite", "ledger.copy", "manifest.json"
+MOST = 10**9  # bytes of a manifest
+
+
+def keep_copy(folder: Path, ledger: Ledger) -> None:
+    """Write the copy anew. Raises `StoreError` on a full disk; the one before stays."""
+    files.write(folder / COPY, ledger.image())
+
+
+def open_ledger(folder: Path) -> tuple[Ledger, list[str]]:
+    """The ledger of a folder, for writing, and what had to be mended.
+
+    Raises `StoreError` if neither it nor its copy is what was written.
+    """
+    path = folder / LEDGER
+    try:
+        return Ledger.open(path), []
+    except StoreError as error:
+        problem = error
+    found = {x: n for x in (path, folder / COPY) if (n := database.intact(x)) is not None}
+    if not found:
+        raise StoreError(
+            f"{problem}. {COPY} does not help either: restore {folder} from a backup, or start "
+            "again in another --out"
+        ) from problem
+    best = max(found, key=lambda x: found[x])
+    if best != path:
+        _put_aside(path)
+        files.write(path, best.read_bytes())
+    database.set_count(path, found[best])
+    how = f"its copy with {found[best]} transactions" if best != path else "what is left of it"
+    return Ledger.open(path), [f"{problem}. Going on from {how}"]
+
+
+def _put_aside(path: Path) -> None:
+    """Keep a damaged ledger under another name; its log would not fit the copy."""
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    if path.exists() or path.is_symlink():
+        os.replace(path, path.with_name(f"{path.name}.damaged"))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run directory. Raises `StoreError` if there is none that can be read."""
+    path = folder / MANIFEST
+    if not path.exists() and not path.is_symlink():
+        raise StoreError(f"{folder} is not a run directory: it has no {MANIFEST}")
+    return _parsed(_text(path), path)
+
+
+def checked_manifest(folder: Path, ledger: Ledger) -> dict[str, Any]:
+    """The manifest, which the ledger has as well. Raises `StoreError` where they differ."""
+    path = folder / MANIFEST
+    text = _text(path)
+    if text != ledger.manifest:
+        raise StoreError(
+            f"{path} is damaged: it differs from what the ledger has of it; `jaxac resume` writes "
+            "it again"
+        )
+    return _parsed(text, path)
+
+
+def mend_manifest(folder: Path, ledger: Ledger) -> list[str]:
+    """Write the manifest again if it is not what the ledger has; returns what was mended."""
+    try:
+        checked_manifest(folder, ledger)
+    except StoreError as error:
+        path = folder / MANIFEST
+        path.unlink(missing_ok=True)
+        files.write(path, ledger.manifest.encode())
+        return [str(error)]
+    return []
+
+
+def _text(path: Path) -> str:
+    return files.contents(path, MOST).decode(errors="replace")
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    found = files.from_json(text, str(path))
+    if not isinstance(found, dict):
+        raise StoreError(f"{path} is no manifest: it holds no table")
+    return found
+
+
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """The text of a manifest."""
+    return json.dumps(manifest, indent=1, sort_keys=True)
