@@ -11,6 +11,7 @@ and anything importable is also named directly, as `my_module:RECORD` or `my_mod
 """
 
 import dataclasses
+import functools
 import importlib
 import importlib.metadata
 import importlib.resources
@@ -46,10 +47,16 @@ SUITES = {
 }
 
 
+@functools.cache
+def _installed(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages offer; looking through them all takes tens of milliseconds."""
+    return tuple(importlib.metadata.entry_points(group=group))
+
+
 def records() -> dict[str, Record]:
     """Every registered algorithm by key: jaxac's own, then those of installed packages."""
     found = {r.key: r for family in FAMILIES for r in importlib.import_module(family).RECORDS}
-    for point in importlib.metadata.entry_points(group="jaxac.algorithms"):
+    for point in _installed("jaxac.algorithms"):
         found[point.name] = _record(point.value)
     return found
 
@@ -115,7 +122,7 @@ def env_ids() -> Iterator[tuple[str, str]]:
     """`(suite, name)` of every environment that can be made by name; no suite, if installed."""
     for suite, module in SUITES.items():
         yield from ((suite, name) for name in importlib.import_module(module).ids())
-    for point in importlib.metadata.entry_points(group="jaxac.environments"):
+    for point in _installed("jaxac.environments"):
         yield "", point.name
 
 
@@ -137,7 +144,7 @@ def _unwrapped(name: str) -> "Env":
     check_name(name, "env")
     if ":" in name:
         return _env(name)
-    for point in importlib.metadata.entry_points(group="jaxac.environments"):
+    for point in _installed("jaxac.environments"):
         if point.name == name:
             return _env(point.value)
     suite, slash, rest = name.partition("/")

@@ -107,3 +107,15 @@ def retention(options: argparse.Namespace) -> "Retention | None":
     if options.keep is not None and options.keep < 1:
         raise ConfigError("keep", f"{options.keep} is not a number of checkpoints; 1 at least")
     return Retention(options.keep or Retention.newest, not options.no_states)
+
+
+def add_import_option(command: argparse.ArgumentParser) -> None:
+    """The option of every command that builds what a run directory names."""
+    command.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module of yours that the sweep names; nothing is imported on a directory's word",
+    )

@@ -21,6 +21,7 @@ def add(commands) -> None:
         "--out", metavar="FILE", help="the file (default: run-<number>.safetensors in DIR)"
     )
     add_choice(command)
+    flag_words.add_import_option(command)
     command.set_defaults(run=export)
 
 
@@ -43,9 +44,11 @@ def export(options: argparse.Namespace, flags: list[str]) -> int:
     flag_words.none_left(flags)
     from pathlib import Path
 
+    from jaxac import modules
     from jaxac.report import exported
     from jaxac.report.policy import load_policy
 
+    modules.load(options.modules)
     policy = load_policy(options.dir, options.number, options.config)
     about = policy.about
     path = Path(options.out or Path(options.dir) / f"run-{about.run}{exported.SUFFIX}")

@@ -37,14 +37,7 @@ def add(commands) -> None:
     command.add_argument("--json", action="store_true", help="end with one line of JSON")
     flag_words.add_workers_option(command)
     flag_words.add_retention_options(command)
-    command.add_argument(
-        "--import",
-        dest="modules",
-        action="append",
-        default=[],
-        metavar="MODULE",
-        help="a module of yours that the sweep names; nothing is imported on a directory's word",
-    )
+    flag_words.add_import_option(command)
     command.add_argument(
         "--anyway",
         action="store_true",

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 
+from jaxac import modules
 from jaxac.cli import flags as flag_words
 from jaxac.cli.policy import add_choice, tell
 from jaxac.cli.report import positive_number
@@ -64,6 +65,7 @@ def add(commands) -> None:
     )
     command.add_argument("--plain", action="store_true", help="no caption above the pictures")
     command.add_argument("--quiet", action="store_true", help="no progress")
+    flag_words.add_import_option(command)
     command.set_defaults(run=video)
 
 
@@ -71,6 +73,7 @@ def video(options: argparse.Namespace, flags: list[str]) -> int:
     """Play, draw and write; then say where the files are, what was paid, and what to do next."""
     _give_back(options, flags)
     _check(options, flags)
+    modules.load(options.modules)
     from pathlib import Path
 
     from jaxac.report import movie

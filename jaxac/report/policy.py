@@ -306,7 +306,7 @@ def _restored(
 def _lane(directory: RunDirectory, found: Checkpoint, place: int, like: Any) -> Any:
     """One run's state out of its batch's checkpoint; `like` is the batch's."""
     path = files.inside(directory.path, found.file)
-    files.check(path, found.sha256)
+    files.check(path, found.seal)
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), like)
     return checkpoints.decode_lane(path, place, one)
 

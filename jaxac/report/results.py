@@ -177,11 +177,11 @@ class Results:
 
     def _searches(self) -> dict[str, Search]:
         """The ranges that the sweep drew its points from, by the columns of `configs`."""
-        sweep = held_sweep(self.manifest, self.path)
         found: dict[str, Search] = {}
-        for task in range(len(sweep.tasks)):
-            # an algorithm that is no longer installed leaves its axes to be judged by their values
+        for task in range(len(self.manifest["tasks"])):
+            # an algorithm that is not there (any more) leaves its axes to be judged by their values
             with contextlib.suppress(RegistryError):
+                sweep = held_sweep(self.manifest, self.path)
                 found |= {name: axis.search for name, axis in task_space(sweep, task).axes.items()}
         return found
 

@@ -153,9 +153,10 @@ def open_count(path: Path) -> int:
         return os.open(count_path(path), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
 
 
-def note_count(count: int, db: sqlite3.Connection) -> None:
+def note_count(path: Path, count: int, db: sqlite3.Connection) -> None:
     """Write how many transactions there are; it is only ever too small, where power is lost."""
-    _note(count, transactions_of(db))
+    with files.explained(count_path(path)):
+        _note(count, transactions_of(db))
 
 
 def _note(count: int, transactions: int) -> None:
@@ -166,8 +167,9 @@ def set_count(path: Path, transactions: int) -> None:
     """Make the file beside a ledger say how many transactions there are."""
     count = open_count(path)
     try:
-        os.truncate(count, 0)
-        _note(count, transactions)
+        with files.explained(count_path(path)):
+            os.truncate(count, 0)
+            _note(count, transactions)
     finally:
         os.close(count)
 

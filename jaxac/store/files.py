@@ -20,8 +20,9 @@ MOST = 2**30  # bytes of a file that is read whole
 def write(path: Path, data: bytes) -> str:
     """Write `data` so that a reader sees the old file or the new one, whatever happens.
 
-    A temporary file beside it, fsync, rename, fsync of the folder. Returns the SHA-256. Raises
-    `StoreError` on a full disk or no permission, leaving nothing half-written.
+    A temporary file beside it, fsync, rename, fsync of the folder. Returns the file's seal, its
+    SHA-256 and size. Raises `StoreError` on a full disk or no permission, leaving nothing
+    half-written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with explained(path):
@@ -39,16 +40,16 @@ def write(path: Path, data: bytes) -> str:
             os.fsync(folder)
         finally:
             os.close(folder)
-    return digest(data)
+    return f"{digest(data)}:{len(data)}"
 
 
-def read(path: Path, sha256: str, most: int = MOST) -> bytes:
-    """The bytes of a file that is not larger than `most`.
+def read(path: Path, seal: str, most: int = MOST) -> bytes:
+    """The bytes of a file that has this seal and is not larger than `most`.
 
     Raises `StoreError` if it is gone, larger, no plain file, or is not what was written.
     """
     data = contents(path, most)
-    if digest(data) != sha256:
+    if digest(data) != seal.partition(":")[0]:
         raise _differs(path)
     return data
 
@@ -61,9 +62,18 @@ def contents(path: Path, most: int = MOST) -> bytes:
         return file.read()
 
 
-def check(path: Path, sha256: str) -> None:
-    """Raise `StoreError` unless the file is what was written; in little memory, however large."""
+def check(path: Path, seal: str, most: int | None = None) -> None:
+    """Raise `StoreError` unless the file is what was written; in little memory, however large.
+
+    One that is larger than `most` is not looked into.
+    """
+    sha256, _, size = seal.partition(":")
     with opened(path) as file:
+        there = os.fstat(file.fileno()).st_size
+        if (size and there != int(size)) or (most is not None and there > most):
+            raise StoreError(
+                f"{path} is damaged: it has {there:,} bytes, not {size or most}; {MEND}"
+            )
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise _differs(path)
 

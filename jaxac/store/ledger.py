@@ -26,7 +26,7 @@ class Chunk(NamedTuple):
     env_steps: int  # of one run, from the start of training
     seconds: float
     shard: str
-    shard_sha256: str
+    shard_seal: str
 
 
 class Checkpoint(NamedTuple):
@@ -35,7 +35,7 @@ class Checkpoint(NamedTuple):
     batch: int
     chunk: int
     file: str
-    sha256: str
+    seal: str
 
 
 class RunRow(NamedTuple):
@@ -124,7 +124,7 @@ class Ledger:
                 raise
             self._db.execute("commit")
         assert self._count is not None
-        database.note_count(self._count, self._db)
+        database.note_count(self.path, self._count, self._db)
 
     def add_leg(
         self,
@@ -171,11 +171,11 @@ class Ledger:
         first; they keep them. A run that a later batch took over is none of this one's concern.
         """
         with self._transaction() as db:
-            _add_shard(db, [chunk], chunk.shard, chunk.shard_sha256)
+            _add_shard(db, [chunk], chunk.shard, chunk.shard_seal)
             if checkpoint is not None:
                 db.execute(
                     "insert into checkpoints values (?, ?, ?, ?) on conflict (batch, chunk) "
-                    "do update set file = excluded.file, sha256 = excluded.sha256",
+                    "do update set file = excluded.file, seal = excluded.seal",
                     checkpoint,
                 )
             db.executemany(_DROP, [(c.batch, c.chunk) for c in dropped])
@@ -190,10 +190,10 @@ class Ledger:
                 [(step, metric, run, chunk.batch) for run, (step, metric) in diverged.items()],
             )
 
-    def merge(self, chunks: Iterable[Chunk], file: str, sha256: str) -> None:
+    def merge(self, chunks: Iterable[Chunk], file: str, seal: str) -> None:
         """Record that one shard holds what several did."""
         with self._transaction() as db:
-            _add_shard(db, chunks, file, sha256)
+            _add_shard(db, chunks, file, seal)
             db.execute("delete from shards where shard not in (select shard from chunks)")
 
     def forget(
@@ -290,13 +290,13 @@ class Ledger:
 
 _DROP = "delete from checkpoints where batch = ? and chunk = ?"
 _CHUNKS = (
-    "select batch, chunk, env_steps, seconds, file, sha256 from chunks join shards using (shard)"
+    "select batch, chunk, env_steps, seconds, file, seal from chunks join shards using (shard)"
 )
 
 
-def _add_shard(db: sqlite3.Connection, chunks: Iterable[Chunk], file: str, sha256: str) -> None:
+def _add_shard(db: sqlite3.Connection, chunks: Iterable[Chunk], file: str, seal: str) -> None:
     """Record a shard, and that it holds these chunks."""
-    found = db.execute("insert into shards (file, sha256) values (?, ?)", (file, sha256))
+    found = db.execute("insert into shards (file, seal) values (?, ?)", (file, seal))
     db.executemany(
         "insert into chunks values (?, ?, ?, ?, ?) on conflict (batch, chunk) do update "
         "set env_steps = excluded.env_steps, seconds = excluded.seconds, shard = excluded.shard",

@@ -55,14 +55,6 @@ def _put_aside(path: Path) -> None:
         os.replace(path, path.with_name(f"{path.name}.damaged"))
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run directory. Raises `StoreError` if there is none that can be read."""
-    path = folder / MANIFEST
-    if not path.exists() and not path.is_symlink():
-        raise StoreError(f"{folder} is not a run directory: it has no {MANIFEST}")
-    return _parsed(_text(path), path)
-
-
 def checked_manifest(folder: Path, ledger: Ledger) -> dict[str, Any]:
     """The manifest, which the ledger has as well. Raises `StoreError` where they differ."""
     path = folder / MANIFEST

@@ -1,7 +1,7 @@
 """A run directory, and the protocol by which nothing acknowledged is lost.
 
     manifest.json     the sweep, its configurations, plan, versions and device
-    ledger.sqlite     which chunks are done, and the SHA-256 of their files
+    ledger.sqlite     which chunks are done, and the seals of their files
     ledger.count      how many transactions it has
     ledger.copy       the ledger as of a minute ago
     metrics/          Parquet shards: one per chunk of a lane batch, one per batch that has ended
@@ -160,13 +160,13 @@ class RunDirectory:
         """
         stem = f"batch-{batch:05d}-chunk-{chunk:05d}"
         shard, made, old = f"metrics/{stem}{shards.SUFFIX}", None, []
-        shard_sha256 = files.write(self.path / shard, shards.encode(runs, chunk, step, metrics))
+        shard_seal = files.write(self.path / shard, shards.encode(runs, chunk, step, metrics))
         if state is not None:
             file = f"checkpoints/{stem}{checkpoints.SUFFIX}"
             made = Checkpoint(batch, chunk, file, files.write(self.path / file, state))
             others = [c for c in self.ledger.checkpoints(batch) if c.chunk < chunk]
             old = others[: len(others) + 1 - (1 if last else self.retention.newest)]
-        found = Chunk(batch, chunk, step, seconds, shard, shard_sha256)
+        found = Chunk(batch, chunk, step, seconds, shard, shard_seal)
         self.ledger.acknowledge(found, made, statuses, diverged, old)
         self._delete(c.file for c in old)
 
@@ -223,7 +223,7 @@ class RunDirectory:
         if found is None:
             raise StoreError(f"{self.path} has no checkpoint of batch {batch}")
         path = files.inside(self.path, found.file)
-        data = files.read(path, found.sha256, checkpoints.most_bytes(like))
+        data = files.read(path, found.seal, checkpoints.most_bytes(like))
         return checkpoints.decode(data, like, str(path)), found.chunk + 1
 
     def drop_checkpoints(self, batch: int) -> None:
@@ -239,11 +239,12 @@ class RunDirectory:
         A file that a sweep replaces meanwhile is none of them.
         """
         found = {}
-        for (file, sha256), damage in self._files().items():
+        for (file, seal), damage in self._files().items():
             try:
-                files.check(files.inside(self.path, file), sha256)
+                most = files.MOST if damage.chunks else None
+                files.check(files.inside(self.path, file), seal, most)
             except StoreError as error:
-                found[file, sha256] = damage._replace(why=str(error))
+                found[file, seal] = damage._replace(why=str(error))
         now = self._files() if found else {}
         return [damage for key, damage in found.items() if key in now]
 
@@ -252,10 +253,10 @@ class RunDirectory:
         found: dict[tuple[str, str], Damage] = {}
         for c in self.ledger.chunks():
             none = Damage(c.shard, "", [], [])
-            found.setdefault((c.shard, c.shard_sha256), none).chunks.append((c.batch, c.chunk))
+            found.setdefault((c.shard, c.shard_seal), none).chunks.append((c.batch, c.chunk))
         for c in self.ledger.checkpoints():
             none = Damage(c.file, "", [], [])
-            found.setdefault((c.file, c.sha256), none).checkpoints.append((c.batch, c.chunk))
+            found.setdefault((c.file, c.seal), none).checkpoints.append((c.batch, c.chunk))
         return found
 
 
@@ -272,7 +273,7 @@ def read_rows(
         held.setdefault(chunk.shard, []).append(chunk)
     for file, some in held.items():
         try:
-            data = files.read(files.inside(path, file), some[0].shard_sha256)
+            data = files.read(files.inside(path, file), some[0].shard_seal)
         except StoreError:
             moved = _moved(path, some)
             if {c.shard for c in moved} == {file}:

@@ -23,7 +23,7 @@ TABLES = {
     ),
     "shards": (
         "CREATE TABLE shards (shard integer primary key, file text not null, "
-        "sha256 text not null) strict"
+        "seal text not null) strict"
     ),
     "chunks": (
         "CREATE TABLE chunks (batch integer not null, chunk integer not null, "
@@ -32,7 +32,7 @@ TABLES = {
     ),
     "checkpoints": (
         "CREATE TABLE checkpoints (batch integer not null, chunk integer not null, "
-        "file text not null, sha256 text not null, primary key (batch, chunk)) "
+        "file text not null, seal text not null, primary key (batch, chunk)) "
         "strict, without rowid"
     ),
     "events": (
@@ -81,7 +81,7 @@ def _from_3(db: sqlite3.Connection, manifest: str) -> None:
     db.execute("insert into documents values ('manifest', ?)", (manifest,))
     for table in ("runs", "legs", "batches"):
         db.execute(f"insert into {table} select * from old_{table}")
-    db.execute("insert into shards (file, sha256) select shard, shard_sha256 from old_chunks")
+    db.execute("insert into shards (file, seal) select shard, shard_sha256 from old_chunks")
     db.execute(
         "insert into chunks select batch, chunk, env_steps, seconds, s.shard "
         "from old_chunks as o join shards as s on s.file = o.shard"

@@ -18,7 +18,7 @@ from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep.configs import Config
 from jaxac.sweep.plan import Plan, extended, make_plan, with_widths
-from jaxac.sweep.spec import held_sweep
+from jaxac.sweep.spec import check_imported, held_sweep
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "gymnax", "numpy")
 COMPUTING = ("jaxac", "jax", "jaxlib", "flax", "optax", "gymnax")
@@ -28,6 +28,7 @@ def plan(directory: RunDirectory) -> Plan:
     """The plan that a run directory holds, with all that was proposed since it began."""
     found = first_plan(directory)
     for leg in directory.ledger.legs():
+        check_imported(leg["points"], directory.path)
         found = extended(found, config.numbers(leg["points"]))
     return found
 

@@ -4,8 +4,9 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxac import modules
 from jaxac.errors import SweepError
-from jaxac.store import files, recovery, rundir
+from jaxac.store import files, rundir
 from jaxac.store.rundir import Retention, RunDirectory
 from jaxac.sweep import cache, costs, device, held, sizes
 from jaxac.sweep import progress as display
@@ -16,7 +17,7 @@ from jaxac.sweep.engines.role import Engine
 from jaxac.sweep.engines.workers import Workers
 from jaxac.sweep.mend import mend
 from jaxac.sweep.plan import Plan, make_plan
-from jaxac.sweep.spec import Sweep, names
+from jaxac.sweep.spec import Sweep, names, own_modules
 
 if TYPE_CHECKING:
     from jaxac.report.results import Results
@@ -41,15 +42,8 @@ def run(
     plan = make_plan(sweep)
     path = Path(out) if out is not None else default_directory(sweep)
     if rundir.is_run_directory(path):
-        manifest = recovery.read_manifest(path)
-        if manifest.get("hash") != sweep.hash:
-            words = manifest.get("sweep", {})
-            what = " on ".join(names(words.get(k)) for k in ("algorithm", "env"))
-            raise SweepError(
-                f"{path} holds another sweep ({what}, {manifest.get('hash')}); choose another "
-                "--out, or delete it"
-            )
-        return resume(path, progress, workers, retention)
+        modules.load(own_modules(sweep.to_json()))
+        return _resumed(path, progress, workers, retention, sweep=sweep)
     if not device.is_cpu():
         plan = costs.fitted(plan)
     directory = RunDirectory.create(path, held.manifest(plan), held.rows(plan))
@@ -69,9 +63,23 @@ def resume(
     was begun where other numbers would come out; other versions and devices are allowed `anyway`.
     """
     cache.enable()
+    return _resumed(Path(path), progress, workers, retention, anyway)
+
+
+def _resumed(
+    path: Path,
+    progress: display.Reporter | None,
+    workers: int | None,
+    retention: Retention | None,
+    anyway: bool = False,
+    sweep: Sweep | None = None,
+) -> "Results":
+    """Go on with what is in a directory, which must be `sweep` if that is given."""
     progress = progress or display.default()
-    directory = RunDirectory.open(Path(path), writing=True)
+    directory = RunDirectory.open(path, writing=True)
     try:
+        if sweep is not None:
+            _check_same(directory, sweep)
         for difference in held.check(directory, anyway):
             progress.noted(f"not as it was when the sweep began: {difference}")
         plan = held.first_plan(directory)
@@ -79,6 +87,17 @@ def resume(
         directory.close()
         raise
     return _finish(plan, directory, progress, workers, retention)
+
+
+def _check_same(directory: RunDirectory, sweep: Sweep) -> None:
+    manifest = directory.manifest
+    if manifest.get("hash") != sweep.hash:
+        words = manifest.get("sweep", {})
+        what = " on ".join(names(words.get(k)) for k in ("algorithm", "env"))
+        raise SweepError(
+            f"{directory.path} holds another sweep ({what}, {manifest.get('hash')}); choose "
+            "another --out, or delete it"
+        )
 
 
 def _finish(

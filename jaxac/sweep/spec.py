@@ -233,6 +233,13 @@ def held_sweep(manifest: Mapping[str, Any], path: Path) -> Sweep:
     return from_words(words, f"{path}/{recovery.MANIFEST}")
 
 
+def own_modules(words: Any) -> list[str]:
+    """The modules of the user's own that a sweep's words name; its title names none."""
+    if isinstance(words, Mapping):
+        words = [value for word, value in words.items() if word != "name"]
+    return sorted(modules.named(words))
+
+
 def check_imported(words: Any, path: Path) -> None:
     """Raise `RegistryError` if words of the run directory `path` name code that is not imported.
 
@@ -240,7 +247,7 @@ def check_imported(words: Any, path: Path) -> None:
     a run directory imports what else it names, if they trust it. Python's own library holds nothing
     that a sweep could name.
     """
-    for module in sorted(modules.named(words)):
+    for module in own_modules(words):
         if module.partition(".")[0] in sys.stdlib_module_names:
             raise RegistryError(f"{path} names {module} of Python's library, where no method is")
         if module not in sys.modules:

@@ -68,7 +68,7 @@ def test_merged_shards_hold_the_chunks_and_the_old_ones_are_no_more(ledger):
     for c in chunks:
         ledger.acknowledge(c, None, RUNNING, {})
     ledger.merge(chunks, "all", "ff")
-    assert [(c.chunk, c.env_steps, c.shard, c.shard_sha256) for c in ledger.chunks()] == [
+    assert [(c.chunk, c.env_steps, c.shard, c.shard_seal) for c in ledger.chunks()] == [
         (n, 100 * (n + 1), "all", "ff") for n in range(3)
     ]
     assert ledger._all("select count(*) from shards") == [(1,)]

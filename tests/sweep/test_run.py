@@ -286,7 +286,10 @@ def test_infinities_and_operators_survive_resuming_in_a_fresh_process(tmp_path):
     )
     jaxac.run(sweep, tmp_path / "run", Quiet())
     done = subprocess.run(
-        [sys.executable, "-m", "jaxac.cli.main", "resume", str(tmp_path / "run"), "--quiet"],
+        [
+            *(sys.executable, "-m", "jaxac.cli.main", "resume", str(tmp_path / "run"), "--quiet"),
+            *("--import", "tests.sweep.tiny"),  # nothing is imported on a directory's word
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

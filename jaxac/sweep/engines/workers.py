@@ -15,7 +15,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from jaxac import modules
 from jaxac.errors import SweepError
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import device
@@ -23,6 +22,7 @@ from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.role import Advanced
 from jaxac.sweep.plan import Plan
 from jaxac.sweep.progress import Reporter
+from jaxac.sweep.spec import own_modules
 
 TRIES = 3  # deaths of a batch's worker before the sweep gives up
 LINES = 12  # of a dead worker's last words
@@ -48,7 +48,7 @@ class Workers:
         chosen = [core for _, core in zip(range(count), cores, strict=False)]
         self.slots = count
         self._directory, self._progress = directory, progress
-        self._modules = sorted(modules.named(plan.sweep.to_json()))
+        self._modules = own_modules(plan.sweep.to_json())
         self._workers = [self._launch(core) for core in chosen]
         self._deaths: dict[int, int] = {}
         self._draining = False
