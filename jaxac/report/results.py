@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from jaxac.errors import RegistryError, StoreError
 from jaxac.fields import Search
-from jaxac.report import figures, importance, parallel, tables
+from jaxac.report import figures, importance, parallel, query, tables
 from jaxac.store import files, rundir
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep.configs import task_space
@@ -74,6 +74,15 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """Every metric in long form: config, seed, step (env steps), metric, value."""
         return _long(self.wide)
+
+    def sql(self, text: str) -> pd.DataFrame:
+        """The answer to an SQL query, for which no more is read than it needs.
+
+        Tables are `metrics` (config, seed, run, chunk, step, a column per metric), `runs`,
+        `configs` and `chunks`. Needs the extra `sql`. Raises as `jaxac.report.query.query`.
+        """
+        rows = [row._asdict() for row in self._runs]
+        return query.query(text, self.path, self._chunks, pd.DataFrame(rows), self.configs)
 
     @property
     def configs(self) -> pd.DataFrame:

@@ -35,6 +35,9 @@ def drive(plan: Plan, directory: RunDirectory, engine: Engine, progress: Reporte
                     decide(facts, directory, engine.slots * widest)
                 if not facts.open:
                     directory.ledger.stop()
+                    if not directory.retention.finished:
+                        for number in facts.batches:
+                            directory.drop_checkpoints(number)
                     return
                 advance(facts, directory, engine, progress)
             while engine.drain():
