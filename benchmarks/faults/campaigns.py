@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import small_disk
+from jaxac.errors import JaxacError
 from jaxac.sweep import cache
 from tests.faults import damage, disk, fuzz, ground, hostile, kills
 
@@ -26,7 +27,7 @@ def counted(cases: Iterable[Any], run: Callable[[Any], str], show: Show) -> dict
     for i, case in enumerate(listed):
         try:
             verdicts[run(case)] += 1
-        except AssertionError as error:
+        except (AssertionError, JaxacError) as error:
             failed.append(f"{case}: {error}")
         show(i + 1, len(listed))
     return {"cases": len(listed), "failed": failed, **verdicts}

@@ -81,6 +81,7 @@ def main() -> None:
         "chunks_s": results.seconds["run"],
         "covered_s": clock.covered,
         "share_between_chunks": clock.share_between,
+        "share_of_states": results.seconds["states"] / results.seconds["run"],
         "table_s": opened,
         "iqm": float(table["IQM"].iloc[0]),
         "notes": clock.notes,

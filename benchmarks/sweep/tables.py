@@ -51,6 +51,10 @@ def _large(x: dict[str, Any]) -> list[tuple[str, str]]:
             f"{x['wall_s'] - x['covered_s']:.1f} s nothing trained: {x['until_first_chunk_s']:.1f} "
             "s until the first chunk, the rest changing over to workers and drawing up results",
         ),
+        (
+            "saving states, beside the training of the next chunk",
+            f"takes {100 * x['share_of_states']:.1f}% of the time that is spent in chunks",
+        ),
     ]
 
 

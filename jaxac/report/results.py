@@ -37,6 +37,7 @@ class Results:
         self.seconds = {
             "compile": directory.ledger.seconds("compile"),
             "run": directory.ledger.seconds("chunks"),
+            "states": directory.ledger.seconds("states"),
         }
         self.compiles = directory.ledger.count("compile")
         directory.close()

@@ -28,6 +28,8 @@ from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
 from jaxac.store.recovery import COPY, LEDGER, MANIFEST
 
 FOLDERS = ("metrics", "checkpoints")
+BEGUN = ("ledger.*", ".ledger.*.partial", f".{MANIFEST}.*.partial")
+"""What a creation that was killed may have left."""
 COPY_EVERY = 60.0  # seconds
 
 
@@ -70,7 +72,7 @@ class RunDirectory:
                 (path / folder).mkdir(parents=True, exist_ok=True)
         taken, _ = lock.take(path)
         try:
-            for file in path.glob("ledger.*"):  # of a creation that was killed
+            for file in [x for pattern in BEGUN for x in path.glob(pattern)]:
                 file.unlink()
             text = recovery.manifest_text(manifest)
             ledger = Ledger.create(path / LEDGER, runs, text)
@@ -309,10 +311,11 @@ def check_there(path: Path) -> None:
 
 def _check_free(path: Path) -> None:
     """Raise `StoreError` unless a run directory can begin here: nothing, or one barely begun."""
-    own = {LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", "ledger.count", COPY, lock.NAME, *FOLDERS}
     if not path.exists():
         return
-    if not path.is_dir() or not {x.name for x in path.iterdir()} <= own:
+    begun = {x for pattern in BEGUN for x in path.glob(pattern)}
+    own = begun | {path / name for name in (lock.NAME, *FOLDERS)}
+    if not path.is_dir() or not set(path.iterdir()) <= own:
         raise StoreError(f"{path} exists and is no run directory; choose another --out")
     if any(any((path / folder).glob("*")) for folder in FOLDERS):
         raise StoreError(

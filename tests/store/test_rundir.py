@@ -85,9 +85,12 @@ def test_a_reader_follows_shards_that_are_merged_while_it_reads(tmp_path):
 
 def test_a_creation_that_was_killed_is_begun_again(tmp_path):
     RunDirectory.create(tmp_path / "run", {}, RUNS).close()
-    (tmp_path / "run/manifest.json").unlink()
+    (tmp_path / "run/manifest.json").rename(tmp_path / "run/.manifest.json.7.partial")
+    for name in (".ledger.copy.7.partial", "ledger.sqlite-journal"):
+        (tmp_path / "run" / name).write_bytes(b"half")
     directory = RunDirectory.create(tmp_path / "run", {"a": 1}, RUNS)
     assert directory.manifest == {"a": 1}
+    assert not list((tmp_path / "run").glob(".*"))
     directory.close()
 
 

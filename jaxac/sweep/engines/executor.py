@@ -97,6 +97,8 @@ class Executor:
             self._acknowledge(batch, now.chunk, host, seconds, state, not missing)
             if due:
                 pace.saved(encoding + time.perf_counter() - began)
+            if not missing:
+                self.directory.ledger.add_time("states", pace.total)
             yield Advanced(batch, now.chunk, host, seconds, ended=not missing)
 
     def _acknowledge(

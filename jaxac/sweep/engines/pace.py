@@ -12,6 +12,7 @@ class Pace:
 
     def __init__(self):
         self._cost, self._since = 0.0, 0.0  # seconds
+        self.total = 0.0  # seconds that went into saving
 
     def is_due(self, seconds: float) -> bool:
         """Whether one is due after a chunk that took `seconds`; after the first chunk, always."""
@@ -21,3 +22,4 @@ class Pace:
     def saved(self, seconds: float) -> None:
         """One was made, and took `seconds`."""
         self._cost, self._since = seconds, 0.0
+        self.total += seconds
