@@ -97,8 +97,9 @@ def load_policy(
     directory = RunDirectory.open(results.path)
     try:
         found = _chosen(results, directory.ledger.runs(), run, config)
-        plan = held.plan(directory)
-        batch, state, step = _restored(directory, plan, found)
+        with files.understood(path):
+            plan = held.plan(directory)
+            batch, state, step = _restored(directory, plan, found)
     finally:
         directory.close()
     group = plan.groups[batch.group]

@@ -29,9 +29,11 @@ class Results:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         directory = RunDirectory.open(self.path)
-        proposed = [c for leg in directory.ledger.legs() for c in leg["configs"]]
-        configs = [*directory.manifest["configs"], *proposed]
-        self.manifest = {**directory.manifest, "configs": configs}
+        with files.understood(self.path):
+            proposed = [c for leg in directory.ledger.legs() for c in leg["configs"]]
+            configs = [*directory.manifest["configs"], *proposed]
+            self.manifest = {**directory.manifest, "configs": configs}
+            _check_words(self.manifest)
         self._runs = directory.ledger.runs()
         self._chunks = directory.ledger.chunks()
         self.seconds = {
@@ -226,6 +228,15 @@ def _with_defaults(configs: pd.DataFrame, hps: list[dict[str, Any]]) -> pd.DataF
             [value(str(name), hp) if gone else x for x, gone, hp in cells], configs.index, object
         )
     return filled
+
+
+def _check_words(manifest: dict[str, Any]) -> None:
+    """Raise a `KeyError` or a `TypeError` unless a manifest says what a sweep's does."""
+    sweep = manifest["sweep"]
+    for word in ("algorithm", "env", "seeds", "total_steps", "configs", "fixed", "env_params"):
+        _ = sweep[word]
+    for config in manifest["configs"]:
+        _ = config["hp"], config["swept"].keys(), manifest["tasks"][config["task"]]
 
 
 def load(path: str | Path) -> Results:

@@ -122,6 +122,19 @@ def from_json(text: str | bytes, name: str) -> Any:
 
 
 @contextlib.contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Turn the failures of code that reads the words of a run directory into `StoreError`s."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        problem = f"{type(error).__name__}: {str(error)[:100]}"
+        raise StoreError(
+            f"{path} does not say what a sweep's run directory says ({problem}); restore it from "
+            "a backup, or start again in another --out"
+        ) from error
+
+
+@contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn the operating system's errors into `StoreError`s that say how to go on."""
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxac.store import database
+from jaxac.store import database, files
 
 _ADD_RUN = "insert into runs values (?, ?, ?, ?, null, null)"
 _SOUND = "diverged_step = null, diverged_metric = null"
@@ -150,12 +150,13 @@ class Ledger:
 
     def legs(self) -> list[dict[str, Any]]:
         """Every decision, in order."""
-        return [json.loads(x) for (x,) in self._all("select detail from legs order by leg")]
+        rows = self._all("select detail from legs order by leg")
+        return [files.from_json(x, str(self.path)) for (x,) in rows]
 
     def batches(self) -> dict[int, dict[str, Any]]:
         """Every batch by number."""
         rows = self._all("select batch, detail from batches order by batch")
-        return {number: json.loads(x) for number, x in rows}
+        return {number: files.from_json(x, str(self.path)) for number, x in rows}
 
     def acknowledge(
         self,

@@ -136,6 +136,7 @@ class RunDirectory:
         """Delete what a killed writer left behind: files of ours that nothing speaks of."""
         kept = {c.file for c in self.ledger.checkpoints()} | {c.shard for c in self.ledger.chunks()}
         ours = (f"metrics/batch-*{shards.SUFFIX}", "checkpoints/batch-*", "*/.batch-*.partial")
+        ours += BEGUN[1:]
         for file in [f for pattern in ours for f in self.path.glob(pattern)]:
             if str(file.relative_to(self.path)) not in kept:
                 file.unlink()
@@ -182,8 +183,8 @@ class RunDirectory:
         if len(before) < 2:
             return
         data = shards.merged([table for _, table in read_rows(self.path, chunks)])
-        ends = f"{chunks[0].chunk:05d}-to-{chunks[-1].chunk:05d}"
-        file = f"metrics/batch-{batch:05d}-chunks-{ends}{shards.SUFFIX}"
+        # Named after what is in it, so that no file is ever written over that the ledger names.
+        file = f"metrics/batch-{batch:05d}-all-{files.digest(data)[:12]}{shards.SUFFIX}"
         self.ledger.merge(chunks, file, files.write(self.path / file, data))
         self._delete(x for x in before if x != file)
 

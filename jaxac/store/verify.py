@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from jaxac.errors import StoreError
-from jaxac.store import database, lock, rundir
+from jaxac.store import database, files, lock, rundir
 from jaxac.store.ledger import Ledger
 from jaxac.store.recovery import COPY, LEDGER, MANIFEST, checked_manifest
 from jaxac.store.rundir import RunDirectory
@@ -45,7 +45,8 @@ def verify(path: Path) -> Verdict:
         damage = directory.damaged()
         problems += [one.why for one in damage]
         if not damage:
-            problems += _wrong_rows(directory)
+            with files.understood(path):
+                problems += _wrong_rows(directory)
         chunks = ledger.chunks()
         named = {c.shard for c in chunks} | {c.file for c in ledger.checkpoints()}
         sizes = [_size(path / name) for name in (*named, MANIFEST, LEDGER)]

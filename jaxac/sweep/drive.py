@@ -4,6 +4,7 @@ import dataclasses
 
 from jaxac import config
 from jaxac.errors import StoreError
+from jaxac.store import files
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import held, interrupt
 from jaxac.sweep.batches import Batch
@@ -21,7 +22,8 @@ def drive(plan: Plan, directory: RunDirectory, engine: Engine, progress: Reporte
     Raises `KeyboardInterrupt` after Ctrl-C: once the chunks that are under way are acknowledged, or
     at once if it is pressed again.
     """
-    facts = acknowledged(plan, directory)
+    with files.understood(directory.path):
+        facts = acknowledged(plan, directory)
     progress.resumed(facts)
     widest = max(group.width for group in plan.groups)
 

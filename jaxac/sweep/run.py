@@ -80,9 +80,10 @@ def _resumed(
     try:
         if sweep is not None:
             _check_same(directory, sweep)
-        for difference in held.check(directory, anyway):
+        with files.understood(path):
+            differences, plan = held.check(directory, anyway), held.first_plan(directory)
+        for difference in differences:
             progress.noted(f"not as it was when the sweep began: {difference}")
-        plan = held.first_plan(directory)
     except BaseException:
         directory.close()
         raise
@@ -110,7 +111,8 @@ def _finish(
     try:
         if retention is not None:
             directory.retain(retention)
-        mend(directory, progress)
+        with files.understood(directory.path):
+            mend(directory, progress)
         words = sizes.checkpoints(plan, directory.retention)
         progress.planned(plan, f"{directory.path} ({words})")
         for text in sizes.warnings(plan, directory.retention, directory.path):

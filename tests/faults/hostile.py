@@ -248,6 +248,34 @@ def deep_nesting_in_the_manifest(path):
 
 
 @kind
+def a_manifest_without_words(path):
+    as_manifest(path, lambda text: "{}")
+
+
+@kind
+def a_manifest_of_other_words(path):
+    as_manifest(path, lambda text: text.replace('"swept": {', '"swept": [{').replace("}", "}]"))
+
+
+@kind
+def batches_without_words(path):
+    with edited(path) as ledger, ledger._transaction() as db:
+        db.execute("update batches set detail = '{}'")
+
+
+@kind
+def decisions_that_nest(path):
+    with edited(path) as ledger, ledger._transaction() as db:
+        db.execute("update legs set detail = ?", ("[" * 100_000,))
+
+
+@kind
+def runs_that_no_batch_has(path):
+    with edited(path) as ledger, ledger._transaction() as db:
+        db.execute("update batches set detail = replace(detail, '\"runs\": [', '\"runs\": [999, ')")
+
+
+@kind
 def a_ledger_of_zeros(path):
     size = (path / recovery.LEDGER).stat().st_size
     for name in (recovery.LEDGER, recovery.COPY):

@@ -63,7 +63,7 @@ def damaged(results, folder, *names):
 
 
 def test_a_lost_shard_costs_its_batch_alone(whole, tmp_path):
-    trained = damaged(whole["everything"], tmp_path, "metrics/batch-00001-chunks-*")
+    trained = damaged(whole["everything"], tmp_path, "metrics/batch-00001-all-*")
     assert trained == [(1, chunk) for chunk in range(4)]
 
 
