@@ -36,6 +36,10 @@ class StoreError(JaxacError):
     """A run directory is missing, damaged, busy, full, or holds something else."""
 
 
+class DamageError(StoreError):
+    """A file of a run directory is gone, or is not what was written; resuming mends it."""
+
+
 class ReportError(JaxacError):
     """Results say too little for a report, or an optional package for it is missing."""
 

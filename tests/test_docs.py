@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.environments import tables
+from benchmarks.faults import tables as fault_tables
 from benchmarks.sweep import tables as sweep_tables
 from jaxac import registry
 from jaxac.cli.main import parser
@@ -123,6 +124,14 @@ def test_no_machine_is_named(path):
     for pattern in (MACHINE_PATH, OTHER_SITE):
         found = pattern.search(text)
         assert found is None, f"{path.name}: {found and found[0]}"
+
+
+def test_the_table_of_faults_is_that_of_the_results_file_and_no_case_failed():
+    text = fault_tables.PAGE.read_text()
+    assert fault_tables.page(text) == text
+    found = fault_tables.results()
+    assert set(found) == set(fault_tables.WORDS)
+    assert not any(x["failed"] for x in found.values())
 
 
 def test_the_measured_tables_of_environments_are_those_of_the_results_file():

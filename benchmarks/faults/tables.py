@@ -41,6 +41,11 @@ def shown() -> str:
     return "\n".join(rows)
 
 
+def page(text: str) -> str:
+    """The page with the table in its place."""
+    return marked.page(text, COMMAND, shown())
+
+
 def write() -> None:
     """Bring the page up to date."""
-    marked.write(PAGE, COMMAND, shown())
+    PAGE.write_text(page(PAGE.read_text()))

@@ -10,9 +10,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxac.errors import StoreError
+from jaxac.errors import DamageError, StoreError
 from jaxac.store import files, schema, sums
 
+_NOT_DAMAGE = ("locked", "unable to open", "readonly", "interrupted")
+_PATIENCE = 30.0  # seconds for others who write
 _LONGEST = 10**9  # bytes of a text in a ledger
 
 
@@ -97,7 +99,7 @@ def _connect(path: Path, words: str) -> sqlite3.Connection:
     """A connection that runs nothing that a database of unknown origin may hold."""
     with explained(path):
         uri = f"{path.resolve().as_uri()}{words}"
-        db = sqlite3.connect(uri, timeout=30.0, isolation_level=None, uri=True)
+        db = sqlite3.connect(uri, timeout=_PATIENCE, isolation_level=None, uri=True)
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
         db.execute("pragma trusted_schema = off")
         db.execute("pragma cell_size_check = on")
@@ -112,22 +114,24 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
         version = db.execute("select value from meta where key = 'schema'").fetchone()
     if version is None or version[0] not in map(str, [*schema.MIGRATIONS, schema.SCHEMA]):
         told = version[0] if version else "none"
+        if version is None or not told.isdecimal() or schema.is_ours(db):
+            raise DamageError(f"the ledger {path} is damaged: its schema is {told!r}")
         raise StoreError(f"{path} has schema {told}, this jaxac reads {schema.SCHEMA}")
     if any(kind not in ("table", "index") or "virtual" in (sql or "") for kind, _, sql in found):
-        raise StoreError(f"the ledger {path} is damaged: it holds more than tables")
+        raise DamageError(f"the ledger {path} is damaged: it holds more than tables")
     return int(version[0])
 
 
 def _check_rows(path: Path, db: sqlite3.Connection) -> None:
     if not schema.is_ours(db):
-        raise StoreError(f"the ledger {path} is damaged: it has other tables than a ledger has")
+        raise DamageError(f"the ledger {path} is damaged: it has other tables than a ledger has")
     db.execute("begin")  # all that follows sees one moment
     try:
         (told,) = db.execute("pragma quick_check(1)").fetchone()
         if told != "ok":
-            raise StoreError(f"the ledger {path} is damaged: {told}")
+            raise DamageError(f"the ledger {path} is damaged: {told}")
         if found := sums.wrong(db):
-            raise StoreError(
+            raise DamageError(
                 f"the ledger {path} is damaged: {', '.join(found)} differ from what was written"
             )
     finally:
@@ -138,12 +142,12 @@ def _check_count(path: Path, db: sqlite3.Connection) -> None:
     with files.opened(count_path(path)) as file:
         text = file.read(100)
     if not text.strip().isdigit():
-        raise StoreError(f"{count_path(path)} is damaged: {text[:40]!r} is no number")
+        raise DamageError(f"{count_path(path)} is damaged: {text[:40]!r} is no number")
     there, count = transactions_of(db), int(text)
     if there < count:
-        raise StoreError(
-            f"the ledger {path} is damaged: it has {there} of {count} transactions; the others "
-            f"were in {path.name}-wal"
+        raise DamageError(
+            f"the ledger {path} is damaged: it has {there} of the {count} transactions that "
+            f"{count_path(path).name} speaks of; the others were in {path.name}-wal"
         )
 
 
@@ -211,6 +215,8 @@ def explained(path: Path) -> Iterator[None]:
             raise StoreError(
                 f"the disk is full: could not write {path}; {files.FREE_SPACE}"
             ) from error
-        raise StoreError(f"the ledger {path} cannot be used: {error}") from error
+        if any(words in str(error) for words in _NOT_DAMAGE):
+            raise StoreError(f"the ledger {path} cannot be used: {error}") from error
+        raise DamageError(f"the ledger {path} is damaged: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"the ledger {path} is damaged: {error}") from error
+        raise DamageError(f"the ledger {path} is damaged: {error}") from error

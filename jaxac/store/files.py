@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxac.errors import StoreError
+from jaxac.errors import DamageError, StoreError
 
+_NOT_DAMAGE = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 MOST = 2**30  # bytes of a file that is read whole
 
 
@@ -58,7 +59,7 @@ def contents(path: Path, most: int = MOST) -> bytes:
     """The bytes of a plain file that is not larger than `most`, whatever they are."""
     with opened(path) as file:
         if os.fstat(file.fileno()).st_size > most:
-            raise StoreError(f"{path} is damaged: it has more than {most:,} bytes; {MEND}")
+            raise DamageError(f"{path} is damaged: it has more than {most:,} bytes; {MEND}")
         return file.read()
 
 
@@ -71,7 +72,7 @@ def check(path: Path, seal: str, most: int | None = None) -> None:
     with opened(path) as file:
         there = os.fstat(file.fileno()).st_size
         if (size and there != int(size)) or (most is not None and there > most):
-            raise StoreError(
+            raise DamageError(
                 f"{path} is damaged: it has {there:,} bytes, not {size or most}; {MEND}"
             )
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
@@ -80,15 +81,21 @@ def check(path: Path, seal: str, most: int | None = None) -> None:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[io.BufferedReader]:
-    """A plain file, for reading. Raises `StoreError` for links, pipes and what cannot be read."""
+    """A plain file, for reading.
+
+    Raises `DamageError` for links, pipes and what is gone or unreadable, `StoreError` where this
+    process may not read it.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise StoreError(f"{path} is no plain file; {MEND}")
+                raise DamageError(f"{path} is no plain file; {MEND}")
             yield file
     except OSError as error:
+        if error.errno in _NOT_DAMAGE:
+            raise StoreError(f"{path} cannot be read: {error.strerror}") from error
         what = "it is a link" if error.errno == errno.ELOOP else error.strerror
-        raise StoreError(f"{path} cannot be read ({what}); {MEND}") from error
+        raise DamageError(f"{path} cannot be read ({what}); {MEND}") from error
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -150,5 +157,5 @@ def file_name(text: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)
 
 
-def _differs(path: Path) -> StoreError:
-    return StoreError(f"{path} is damaged: its checksum differs from the ledger's; {MEND}")
+def _differs(path: Path) -> DamageError:
+    return DamageError(f"{path} is damaged: its checksum differs from the ledger's; {MEND}")

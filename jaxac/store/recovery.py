@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jaxac.errors import StoreError
+from jaxac.errors import DamageError, StoreError
 from jaxac.store import database, files
 from jaxac.store.ledger import Ledger
 
@@ -30,7 +30,7 @@ def open_ledger(folder: Path) -> tuple[Ledger, list[str]]:
     path = folder / LEDGER
     try:
         return Ledger.open(path), []
-    except StoreError as error:
+    except DamageError as error:
         problem = error
     found = {x: n for x in (path, folder / COPY) if (n := database.intact(x)) is not None}
     if not found:
@@ -60,7 +60,7 @@ def checked_manifest(folder: Path, ledger: Ledger) -> dict[str, Any]:
     path = folder / MANIFEST
     text = _text(path)
     if text != ledger.manifest:
-        raise StoreError(
+        raise DamageError(
             f"{path} is damaged: it differs from what the ledger has of it; `jaxac resume` writes "
             "it again"
         )
@@ -71,7 +71,7 @@ def mend_manifest(folder: Path, ledger: Ledger) -> list[str]:
     """Write the manifest again if it is not what the ledger has; returns what was mended."""
     try:
         checked_manifest(folder, ledger)
-    except StoreError as error:
+    except DamageError as error:
         path = folder / MANIFEST
         path.unlink(missing_ok=True)
         files.write(path, ledger.manifest.encode())

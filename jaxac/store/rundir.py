@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from jaxac import config
-from jaxac.errors import StoreError
+from jaxac.errors import DamageError, StoreError
 from jaxac.store import checkpoints, files, lock, recovery, shards
 from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
 from jaxac.store.recovery import COPY, LEDGER, MANIFEST
@@ -246,7 +246,7 @@ class RunDirectory:
             try:
                 most = files.MOST if damage.chunks else None
                 files.check(files.inside(self.path, file), seal, most)
-            except StoreError as error:
+            except DamageError as error:
                 found[file, seal] = damage._replace(why=str(error))
         now = self._files() if found else {}
         return [damage for key, damage in found.items() if key in now]

@@ -17,7 +17,7 @@ def test_a_sweep_that_is_killed_at_any_instant_resumes_to_the_same_table(case):
 
 
 def test_a_sweep_whose_workers_lose_their_parent_resumes_to_the_same_table():
-    kills.kill(0, workers=2)
+    kills.kill(1, workers=2)
 
 
 def test_eight_writers_that_are_killed_lose_and_double_nothing():

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from jaxac.errors import StoreError
+from jaxac.errors import DamageError, StoreError
 from jaxac.store.ledger import Checkpoint, Chunk, Ledger, RunRow
 
 RUNS = [RunRow(0, 0, 0, "pending"), RunRow(1, 0, 1, "pending")]
@@ -139,7 +139,7 @@ def test_a_ledger_whose_log_is_gone_lacks_transactions(ledger, tmp_path):
     assert len(Ledger.open(tmp_path / "killed/ledger.sqlite", writing=False).chunks()) == 1
     log = tmp_path / "cut/ledger.sqlite-wal"
     log.write_bytes(log.read_bytes()[:-4096])
-    with pytest.raises(StoreError, match=r"it has 1 of 2 transactions"):
+    with pytest.raises(StoreError, match=r"it has 1 of the 2 transactions"):
         Ledger.open(tmp_path / "cut/ledger.sqlite", writing=False)
 
 
@@ -171,5 +171,9 @@ def test_a_missing_damaged_or_newer_ledger_is_named(tmp_path):
     Ledger.create(tmp_path / "new.sqlite", []).close()
     with sqlite3.connect(tmp_path / "new.sqlite") as db:
         db.execute("update meta set value = '99' where key = 'schema'")
-    with pytest.raises(StoreError, match="schema 99"):
+    with pytest.raises(DamageError, match="schema is '99'"):  # its tables are those of this one
+        Ledger.open(tmp_path / "new.sqlite")
+    with sqlite3.connect(tmp_path / "new.sqlite") as db:
+        db.execute("create table more (x)")
+    with pytest.raises(StoreError, match="has schema 99, this jaxac reads"):
         Ledger.open(tmp_path / "new.sqlite")

@@ -3,13 +3,14 @@ import itertools
 import json
 import os
 import shutil
+import sqlite3
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxac.errors import StoreError
-from jaxac.store import checkpoints
+from jaxac.store import checkpoints, database
 from jaxac.store.ledger import RunRow
 from jaxac.store.rundir import RunDirectory, read_rows
 
@@ -199,3 +200,23 @@ def test_a_link_out_of_the_directory_is_refused(tmp_path, name):
     for writing in (False, True):
         with pytest.raises(StoreError, match=f"{name} is a link"):
             RunDirectory.open(path, writing)
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="nothing is denied to root")
+def test_a_ledger_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_path):
+    path = killed(tmp_path)
+    (path / "ledger.sqlite").chmod(0)
+    with pytest.raises(StoreError, match="cannot be read: Permission denied"):
+        RunDirectory.open(path, writing=True)
+    assert not (path / "ledger.sqlite.damaged").exists()
+
+
+def test_a_ledger_that_another_program_holds_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    path = killed(tmp_path)
+    monkeypatch.setattr(database, "_PATIENCE", 0.1)
+    with sqlite3.connect(path / "ledger.sqlite", isolation_level=None) as other:
+        other.execute("pragma locking_mode = exclusive")
+        other.execute("begin exclusive")
+        with pytest.raises(StoreError, match="cannot be used: database is locked"):
+            RunDirectory.open(path, writing=True)
+    assert not (path / "ledger.sqlite.damaged").exists()
