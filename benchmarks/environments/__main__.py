@@ -44,6 +44,7 @@ MEASURED = {
     "playground/HopperHop": 64,
     "playground/WalkerWalk": 64,
     **{f"mjx/{name}": 64 for name in mjx.ids()},
+    "mjx/Pusher-v5": 1,  # a step of it takes seconds
     "navix/Navix-Empty-5x5-v0": 256,
     "navix/Navix-DoorKey-Random-8x8-v0": 256,
     "xminigrid/MiniGrid-Empty-5x5": 256,

@@ -2,13 +2,7 @@
 
 import pytest
 
-from . import damage, ground
-
-
-@pytest.fixture(scope="module", autouse=True)
-def programs():
-    with ground.compiled_once():
-        yield
+from . import damage
 
 
 @pytest.mark.parametrize("case", range(50))

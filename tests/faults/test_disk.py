@@ -5,12 +5,6 @@ import pytest
 from . import disk, ground
 
 
-@pytest.fixture(scope="module", autouse=True)
-def programs():
-    with ground.compiled_once():
-        yield
-
-
 @pytest.mark.parametrize("name", ground.SWEEPS)
 def test_a_disk_that_fills_up_anywhere_is_told_and_loses_nothing(name):
     sites = disk.sites(name)

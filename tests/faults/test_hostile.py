@@ -4,13 +4,7 @@ import sys
 
 import pytest
 
-from . import ground, hostile
-
-
-@pytest.fixture(scope="module", autouse=True)
-def programs():
-    with ground.compiled_once():
-        yield
+from . import hostile
 
 
 @pytest.mark.parametrize("kind", hostile.KINDS)

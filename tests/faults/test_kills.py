@@ -2,13 +2,7 @@
 
 import pytest
 
-from . import ground, kills
-
-
-@pytest.fixture(scope="module", autouse=True)
-def programs():
-    with ground.compiled_once():
-        yield
+from . import kills
 
 
 @pytest.mark.parametrize("case", range(10))

@@ -23,17 +23,11 @@ from jaxac.store import checkpoints
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import held, lanes, progress
 from jaxac.sweep.batches import Batch
-from jaxac.sweep.spec import Sweep
 
-TINY = Sweep(
-    algorithm="ppo",
-    env="CartPole-v1",
-    total_steps=128,
-    seeds=2,
-    configs=2,
-    sampler="grid",
-    evaluations=1,
-    fixed={"num_envs": 4, "num_steps": 16, "num_minibatches": 1, "net.hidden": [8]},
+from . import test_video
+
+TINY = dataclasses.replace(
+    test_video.TINY,
     space={"learning_rate": [0.0, 0.01]},
     env_params={"gravity": 9.1, "StickyActions.prob": 0.125},
     wrappers=["StickyActions"],
