@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from jaxac.errors import RegistryError, StoreError
+from jaxac.errors import DamageError, RegistryError, StoreError
 from jaxac.fields import Search
 from jaxac.report import figures, importance, parallel, query, tables
 from jaxac.store import files, rundir
@@ -84,8 +84,15 @@ class Results:
         Tables are `metrics` (config, seed, run, chunk, step, a column per metric), `runs`,
         `configs` and `chunks`. Needs the extra `sql`. Raises as `jaxac.report.query.query`.
         """
-        rows = [row._asdict() for row in self._runs]
-        return query.query(text, self.path, self._chunks, pd.DataFrame(rows), self.configs)
+        runs = pd.DataFrame([row._asdict() for row in self._runs])
+        while True:
+            try:
+                return query.query(text, self.path, self._chunks, runs, self.configs)
+            except DamageError:
+                moved = rundir.moved(self.path, self._chunks)
+                if moved == self._chunks:
+                    raise
+                self._chunks = moved  # a sweep that goes on has merged shards meanwhile
 
     @property
     def configs(self) -> pd.DataFrame:

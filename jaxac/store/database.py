@@ -13,7 +13,20 @@ from pathlib import Path
 from jaxac.errors import DamageError, StoreError
 from jaxac.store import files, schema, sums
 
-_NOT_DAMAGE = ("locked", "unable to open", "readonly", "interrupted")
+_NOT_DAMAGE = tuple(
+    f"SQLITE_{name}"
+    for name in (
+        "BUSY",
+        "CANTOPEN",
+        "INTERRUPT",
+        "IOERR",
+        "LOCKED",
+        "NOMEM",
+        "PROTOCOL",
+        "READONLY",
+    )
+)
+"""What SQLite says where a file may be sound, but cannot be used now."""
 _PATIENCE = 30.0  # seconds for others who write
 _LONGEST = 10**9  # bytes of a text in a ledger
 
@@ -42,8 +55,7 @@ def open_checked(path: Path, writing: bool) -> sqlite3.Connection:
 
 
 def _opened(path: Path, words: str, writing: bool) -> sqlite3.Connection:
-    with files.opened(path):
-        pass
+    files.check_plain(path)
     db = _connect(path, words)
     try:
         with explained(path):
@@ -61,8 +73,7 @@ def _opened(path: Path, words: str, writing: bool) -> sqlite3.Connection:
 def intact(path: Path) -> int | None:
     """How many transactions a database holds, if it is what was written at some time."""
     try:
-        with files.opened(path):
-            pass
+        files.check_plain(path)
         db = _connect(path, _read_only(path))
         try:
             with explained(path):
@@ -90,7 +101,7 @@ def count_path(path: Path) -> Path:
 def transactions_of(db: sqlite3.Connection) -> int:
     """How many were committed."""
     found = db.execute("select value from meta where key = 'transactions'").fetchone()
-    if found is None or not found[0].isdecimal():
+    if found is None or not found[0].isdecimal() or len(found[0]) > 18:
         raise sqlite3.DatabaseError("the number of its transactions cannot be read")
     return int(found[0])
 
@@ -117,7 +128,9 @@ def _version(path: Path, db: sqlite3.Connection) -> int:
         if version is None or not told.isdecimal() or schema.is_ours(db):
             raise DamageError(f"the ledger {path} is damaged: its schema is {told!r}")
         raise StoreError(f"{path} has schema {told}, this jaxac reads {schema.SCHEMA}")
-    if any(kind not in ("table", "index") or "virtual" in (sql or "") for kind, _, sql in found):
+    if any(
+        kind not in ("table", "index") or "virtual" in (sql or "").lower() for kind, _, sql in found
+    ):
         raise DamageError(f"the ledger {path} is damaged: it holds more than tables")
     return int(version[0])
 
@@ -185,7 +198,7 @@ def _migrated(path: Path, db: sqlite3.Connection, writing: bool) -> sqlite3.Conn
         db.backup(copy)
         db.close()
         db = copy
-    manifest = path.with_name("manifest.json").read_text()
+    manifest = files.contents(path.with_name("manifest.json")).decode(errors="replace")
     db.execute("begin immediate")
     for version in range(_version(path, db), schema.SCHEMA):
         schema.MIGRATIONS[version](db, manifest)
@@ -215,8 +228,11 @@ def explained(path: Path) -> Iterator[None]:
             raise StoreError(
                 f"the disk is full: could not write {path}; {files.FREE_SPACE}"
             ) from error
-        if any(words in str(error) for words in _NOT_DAMAGE):
-            raise StoreError(f"the ledger {path} cannot be used: {error}") from error
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(_NOT_DAMAGE) and name != "SQLITE_IOERR_SHORT_READ":
+            raise StoreError(
+                f"the ledger {path} cannot be used: {error}. Is the disk full? {files.FREE_SPACE}"
+            ) from error
         raise DamageError(f"the ledger {path} is damaged: {error}") from error
     except sqlite3.DatabaseError as error:
         raise DamageError(f"the ledger {path} is damaged: {error}") from error

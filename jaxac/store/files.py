@@ -15,6 +15,7 @@ from typing import Any
 from jaxac.errors import DamageError, StoreError
 
 _NOT_DAMAGE = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 MOST = 2**30  # bytes of a file that is read whole
 
 
@@ -28,7 +29,8 @@ def write(path: Path, data: bytes) -> str:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with explained(path):
         try:
-            with open(partial, "wb") as file:
+            partial.unlink(missing_ok=True)  # of another process with our number, or a link
+            with open(os.open(partial, _NEW, 0o644), "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -71,12 +73,24 @@ def check(path: Path, seal: str, most: int | None = None) -> None:
     sha256, _, size = seal.partition(":")
     with opened(path) as file:
         there = os.fstat(file.fileno()).st_size
-        if (size and there != int(size)) or (most is not None and there > most):
+        if (size and str(there) != size) or (most is not None and there > most):
             raise DamageError(
                 f"{path} is damaged: it has {there:,} bytes, not {size or most}; {MEND}"
             )
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise _differs(path)
+
+
+def check_plain(path: Path) -> None:
+    """Raise `DamageError` unless a plain file is there, which is not opened for that."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError as error:
+        if error.errno in _NOT_DAMAGE:
+            raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+        raise DamageError(f"{path} cannot be read ({error.strerror}); {MEND}") from error
+    if not stat.S_ISREG(mode):
+        raise DamageError(f"{path} is no plain file; {MEND}")
 
 
 @contextlib.contextmanager

@@ -40,8 +40,10 @@ def open_ledger(folder: Path) -> tuple[Ledger, list[str]]:
         ) from problem
     best = max(found, key=lambda x: found[x])
     if best != path:
+        fresh = path.with_name(f"{path.name}.new")
+        files.write(fresh, files.contents(best, MOST))  # before anything is put aside
         _put_aside(path)
-        files.write(path, best.read_bytes())
+        os.replace(fresh, path)
     database.set_count(path, found[best])
     how = f"its copy with {found[best]} transactions" if best != path else "what is left of it"
     return Ledger.open(path), [f"{problem}. Going on from {how}"]
@@ -49,10 +51,10 @@ def open_ledger(folder: Path) -> tuple[Ledger, list[str]]:
 
 def _put_aside(path: Path) -> None:
     """Keep a damaged ledger under another name; its log would not fit the copy."""
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    if path.exists() or path.is_symlink():
-        os.replace(path, path.with_name(f"{path.name}.damaged"))
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists() or part.is_symlink():
+            os.replace(part, path.with_name(f"{path.name}.damaged{suffix}"))
 
 
 def checked_manifest(folder: Path, ledger: Ledger) -> dict[str, Any]:
@@ -73,7 +75,12 @@ def mend_manifest(folder: Path, ledger: Ledger) -> list[str]:
         checked_manifest(folder, ledger)
     except DamageError as error:
         path = folder / MANIFEST
-        path.unlink(missing_ok=True)
+        if not ledger.manifest:
+            raise StoreError(
+                f"{folder} was never begun: its creation was killed. Run the sweep again with this "
+                "--out"
+            ) from error
+        _parsed(ledger.manifest, path)
         files.write(path, ledger.manifest.encode())
         return [str(error)]
     return []

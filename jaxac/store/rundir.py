@@ -138,7 +138,7 @@ class RunDirectory:
         ours = (f"metrics/batch-*{shards.SUFFIX}", "checkpoints/batch-*", "*/.batch-*.partial")
         ours += BEGUN[1:]
         for file in [f for pattern in ours for f in self.path.glob(pattern)]:
-            if str(file.relative_to(self.path)) not in kept:
+            if str(file.relative_to(self.path)) not in kept and not file.is_dir():
                 file.unlink()
 
     def acknowledge(
@@ -168,7 +168,8 @@ class RunDirectory:
             file = f"checkpoints/{stem}{checkpoints.SUFFIX}"
             made = Checkpoint(batch, chunk, file, files.write(self.path / file, state))
             others = [c for c in self.ledger.checkpoints(batch) if c.chunk < chunk]
-            old = others[: len(others) + 1 - (1 if last else self.retention.newest)]
+            kept = 1 if last else self.retention.newest
+            old = others[: max(0, len(others) + 1 - kept)]
         found = Chunk(batch, chunk, step, seconds, shard, shard_seal)
         self.ledger.acknowledge(found, made, statuses, diverged, old)
         self._delete(c.file for c in old)
@@ -183,6 +184,8 @@ class RunDirectory:
         if len(before) < 2:
             return
         data = shards.merged([table for _, table in read_rows(self.path, chunks)])
+        if len(data) > files.MOST:
+            return
         # Named after what is in it, so that no file is ever written over that the ledger names.
         file = f"metrics/batch-{batch:05d}-all-{files.digest(data)[:12]}{shards.SUFFIX}"
         self.ledger.merge(chunks, file, files.write(self.path / file, data))
@@ -198,18 +201,19 @@ class RunDirectory:
             recovery.keep_copy(self.path, self.ledger)
             self._copied = time.monotonic()
 
-    def scores(self) -> dict[int, dict[int, np.ndarray]]:
+    def scores(self, batch: int | None = None) -> dict[int, dict[int, np.ndarray]]:
         """The evaluation returns [runs] of every acknowledged chunk, by batch and chunk.
 
-        NaN where a run has diverged.
+        Of all batches, or of one. NaN where a run has diverged.
         """
+        chunks = self.ledger.chunks() if batch is None else self.ledger.chunks_of(batch)
         found: dict[int, dict[int, np.ndarray]] = {}
         columns = ["chunk", "finite", "eval_return"]
-        for batch, table in read_rows(self.path, self.ledger.chunks(), columns):
+        for number_of_batch, table in read_rows(self.path, chunks, columns):
             number, finite, score = (table[x].to_numpy() for x in columns)
             score = np.where(finite > 0, score, np.nan)
             for n in np.unique(number):
-                found.setdefault(batch, {})[int(n)] = score[number == n]
+                found.setdefault(number_of_batch, {})[int(n)] = score[number == n]
         return found
 
     def missing(self, batch: int, first: int, until: int) -> list[int]:
@@ -278,16 +282,16 @@ def read_rows(
         try:
             data = files.read(files.inside(path, file), some[0].shard_seal)
         except StoreError:
-            moved = _moved(path, some)
-            if {c.shard for c in moved} == {file}:
+            now = moved(path, some)
+            if {c.shard for c in now} == {file}:
                 raise
-            yield from read_rows(path, moved, columns)
+            yield from read_rows(path, now, columns)
         else:
             table = shards.decode(data, file, columns)
             yield some[0].batch, shards.only(table, [c.chunk for c in some])
 
 
-def _moved(path: Path, chunks: Sequence[Chunk]) -> list[Chunk]:
+def moved(path: Path, chunks: Sequence[Chunk]) -> list[Chunk]:
     """Where chunks are now: a sweep that goes on merges shards while others read."""
     ledger = Ledger.open(path / LEDGER, writing=False)
     now = {(c.batch, c.chunk): c for c in ledger.chunks()}
@@ -308,6 +312,9 @@ def check_there(path: Path) -> None:
     for name in (*FOLDERS, LEDGER, MANIFEST, COPY, lock.NAME):
         if (path / name).is_symlink():
             raise StoreError(f"{path / name} is a link, which may lead anywhere; put the real one")
+    journal = path / f"{LEDGER}-journal"
+    if journal.exists() and (path / MANIFEST).exists():
+        raise StoreError(f"{journal} is none of a sweep's files: SQLite would obey it; delete it")
 
 
 def _check_free(path: Path) -> None:

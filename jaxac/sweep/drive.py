@@ -53,6 +53,9 @@ def advance(facts: Facts, directory: RunDirectory, engine: Engine, progress: Rep
     """Wait for a chunk, and take note of it."""
     told = engine.next(facts.next)
     facts.add(told.batch, told.chunk, told.scores)
+    if told.ended and facts.left[told.batch.id]:  # chunks that a worker could not tell of any more
+        for chunk, scores in directory.scores(told.batch.id)[told.batch.id].items():
+            facts.add(told.batch, chunk, scores)
     progress.advanced(facts, told)
     directory.keep_copy()
     if told.ended:

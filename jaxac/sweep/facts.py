@@ -59,8 +59,20 @@ class Facts:
         Until they are whole nothing is decided, so that each decision is made from what it would
         have been made from.
         """
-        damaged = {batch for batch, _ in self.again}
-        return [self.open[k] for k in sorted(damaged or self.open)]
+        damaged = [self.open[k] for k in sorted({batch for batch, _ in self.again})]
+
+        def waits(batch: Batch) -> bool:
+            """Whether it begins where another one of these has yet to end."""
+            return any(
+                home.leg < batch.leg
+                and home.until == batch.first
+                and not set(home.runs).isdisjoint(batch.sources)
+                for home in damaged
+            )
+
+        if damaged:
+            return [batch for batch in damaged if not waits(batch)]
+        return [self.open[k] for k in sorted(self.open)]
 
     def split(self, leg: Leg) -> list[Batch]:
         """The batches of a decision that is yet to be taken into account."""

@@ -19,15 +19,18 @@ def mend(directory: RunDirectory, progress: Reporter) -> None:
     for text in directory.mended:
         progress.noted(text)
     damage = directory.damaged()
-    if not damage:
-        return
     for one in damage:
         progress.noted(f"{one.why.partition(';')[0]}: its runs are computed again")
     batches = {k: Batch.from_json(x) for k, x in directory.ledger.batches().items()}
     latest = {run: number for number, batch in batches.items() for run in batch.runs}
     chunks, states = _lost(directory, batches, damage)
+    if not chunks and not states:
+        return
     runs = {run for number, _ in chunks for run in batches[number].runs if latest[run] == number}
     why = "; ".join(one.why for one in damage)
+    if not damage:
+        why = "states are gone that others begin with"
+        progress.noted(f"{why}: their runs are computed again")
     directory.ledger.forget(sorted(chunks), sorted(states), sorted(runs), why)
 
 

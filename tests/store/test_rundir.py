@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac.errors import StoreError
-from jaxac.store import checkpoints, database
+from jaxac.errors import DamageError, StoreError
+from jaxac.store import checkpoints, database, files
 from jaxac.store.ledger import RunRow
-from jaxac.store.rundir import RunDirectory, read_rows
+from jaxac.store.rundir import Retention, RunDirectory, read_rows
 
 RUNS = [RunRow(0, 0, 0, "pending")]
 METRICS = {"finite": np.ones(1), "eval_return": np.ones(1)}
@@ -220,3 +220,67 @@ def test_a_ledger_that_another_program_holds_is_not_taken_for_a_damaged_one(tmp_
         with pytest.raises(StoreError, match="cannot be used: database is locked"):
             RunDirectory.open(path, writing=True)
     assert not (path / "ledger.sqlite.damaged").exists()
+
+
+@pytest.mark.parametrize("keep", [1, 2, 4, 8])
+def test_as_many_states_are_kept_as_are_wanted(tmp_path, keep):
+    directory = RunDirectory.create(tmp_path / "run", {}, RUNS)
+    directory.retain(Retention(newest=keep))
+    for chunk in range(12):
+        acknowledge(directory, chunk)
+        kept = [c.chunk for c in directory.ledger.checkpoints(0)]
+        assert kept == list(range(max(0, chunk + 1 - keep), chunk + 1))
+    directory.close()
+
+
+@pytest.mark.parametrize("name", ["SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "SQLITE_PROTOCOL"])
+def test_what_a_full_disk_does_to_sqlite_is_not_taken_for_damage(tmp_path, name):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = name
+    wanted = pytest.raises(StoreError, match="Is the disk full")
+    with wanted as told, database.explained(tmp_path / "ledger.sqlite"):
+        raise error
+    assert not isinstance(told.value, DamageError)
+
+
+def test_a_ledger_is_put_aside_only_once_its_copy_is_in_place(tmp_path, monkeypatch):
+    path = killed(tmp_path)
+    (path / "ledger.sqlite").write_bytes(b"nonsense" * 2000)
+
+    def full(where, data):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(files, "write", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        RunDirectory.open(path, writing=True)
+    assert (path / "ledger.sqlite").exists()
+    monkeypatch.undo()
+    RunDirectory.open(path, writing=True).close()
+    assert (path / "ledger.sqlite.damaged").exists()
+
+
+def test_a_creation_that_died_before_its_manifest_is_no_run_directory(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    database.create(path / "ledger.sqlite").close()
+    with pytest.raises(StoreError, match="was never begun"):
+        RunDirectory.open(path, writing=True)
+    assert not (path / "manifest.json").exists()
+    RunDirectory.create(path, {"a": 1}, RUNS).close()
+
+
+def test_nothing_is_written_through_a_link_that_lies_in_wait(tmp_path):
+    path, victim = killed(tmp_path), tmp_path / "victim"
+    victim.write_text("mine")
+    (path / "manifest.json").write_text("{}")
+    (path / f".manifest.json.{os.getpid()}.partial").symlink_to(victim)
+    RunDirectory.open(path, writing=True).close()
+    assert victim.read_text() == "mine" and json.loads((path / "manifest.json").read_text())
+
+
+def test_a_journal_that_no_sweep_left_is_not_obeyed(tmp_path):
+    path = killed(tmp_path)
+    (path / "ledger.sqlite-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(600))
+    for writing in (False, True):
+        with pytest.raises(StoreError, match="none of a sweep's files"):
+            RunDirectory.open(path, writing)

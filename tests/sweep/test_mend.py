@@ -7,8 +7,9 @@ import pytest
 import jaxac
 from jaxac.store.rundir import Retention, RunDirectory
 from jaxac.store.verify import verify
-from jaxac.sweep import sizes
+from jaxac.sweep import drive, held, run, sizes
 from jaxac.sweep.engines import executor, pace
+from jaxac.sweep.engines.inline import Inline
 from jaxac.sweep.plan import make_plan
 from tests.faults.ground import SWEEPS, Notes, acknowledged, compiled_once, outcome
 
@@ -162,3 +163,81 @@ def test_the_size_that_is_told_before_is_that_of_the_files_after(whole):
     found = [x.stat().st_size for x in (whole["everything"].path / "checkpoints").iterdir()]
     assert end == 12 * plan.groups[0].lane_bytes + 6 * 4 or 0 < end <= sum(found) < end + 1200 * 3
     assert most > end and sizes.states(plan, Retention(finished=False))[1] == 0
+
+
+class Mute:
+    """Workers that die after some chunks are acknowledged, before they tell of them."""
+
+    slots = 1
+
+    def __init__(self, plan, directory, progress, untold):
+        self.inline = Inline(plan, directory, progress)
+        self.untold = set(untold)
+
+    def next(self, batches):
+        told = self.inline.next(batches)
+        while (told.batch.id, told.chunk) in self.untold:
+            self.untold.discard((told.batch.id, told.chunk))
+            self.inline._batch = None  # another process takes over
+            told = self.inline.next(batches)
+        return told
+
+    def drain(self):
+        return False
+
+    def close(self):
+        self.inline.close()
+
+
+@pytest.mark.parametrize("untold", [[(1, 3)], [(1, 1)], [(0, 0), (0, 3), (2, 2)]])
+def test_chunks_that_a_worker_could_not_tell_of_any_more_are_taken_note_of(
+    whole, tmp_path, monkeypatch, untold
+):
+    monkeypatch.setattr(run, "_engine", lambda *made, **_: Mute(*made[:3], untold))
+    found = jaxac.run(SWEEPS["everything"], tmp_path / "run", Notes(), workers=0)
+    assert outcome(found) == outcome(whole["everything"])
+    assert verify(tmp_path / "run").problems == []
+
+
+def test_a_batch_waits_for_the_one_that_it_begins_with(whole, tmp_path):
+    directory = RunDirectory.open(whole["halving"].path)
+    facts = drive.acknowledged(held.plan(directory), directory)
+    directory.close()
+    last = max(facts.batches)
+    (home,) = (
+        n
+        for n, x in facts.batches.items()
+        if x.leg == 0 and set(x.runs) & set(facts.batches[last].sources)
+    )
+    for n, chunk in ((home, 1), (last, 3)):
+        facts.open[n] = facts.batches[n]
+        facts.left[n] = {chunk}
+        facts.again.add((n, chunk))
+    assert [batch.id for batch in facts.next] == [home]
+    facts.add(facts.batches[home], 1, [0.0] * len(facts.batches[home].runs))
+    assert [batch.id for batch in facts.next] == [last]
+
+
+def test_a_state_that_is_gone_without_damage_is_made_again(whole, tmp_path):
+    """As after a migration that forgot every state, in the middle of a later rung."""
+    with pytest.raises(RuntimeError):
+        jaxac.run(SWEEPS["halving"], tmp_path / "run", StopIn(6), workers=0)
+    directory = RunDirectory.open(tmp_path / "run", writing=True)
+    for number in directory.ledger.batches():
+        directory.drop_checkpoints(number)
+    directory.close()
+    told = Trained()
+    assert outcome(jaxac.resume(tmp_path / "run", told, workers=0)) == outcome(whole["halving"])
+    assert "states are gone that others begin with" in told.notes[0]
+
+
+class StopIn(Notes):
+    """Dies in a batch."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def advanced(self, facts, told):
+        if told.batch.id == self.batch:
+            raise RuntimeError("stopped")

@@ -4,12 +4,12 @@ import statistics
 from collections.abc import Sequence
 
 from jaxac.store.rundir import RunDirectory
-from jaxac.sweep import device
+from jaxac.sweep import device, held
 from jaxac.sweep.batches import Batch
 from jaxac.sweep.engines.inline import Inline
 from jaxac.sweep.engines.role import Advanced, Engine
 from jaxac.sweep.engines.workers import Workers
-from jaxac.sweep.plan import Plan
+from jaxac.sweep.plan import Group, Plan
 from jaxac.sweep.progress import Reporter
 
 START = 10.0  # seconds until workers train: they import jax and load their programs
@@ -40,7 +40,7 @@ class Auto:
         """The next chunk, wherever it is trained."""
         self._choose(batches)
         told = self._engine.next(batches)
-        steps = len(told.batch.runs) * self._plan.groups[told.batch.group].env_steps
+        steps = len(told.batch.runs) * self._group(told.batch).env_steps
         self._rates.append(steps / told.seconds)
         return told
 
@@ -63,8 +63,14 @@ class Auto:
         steps = 0
         for batch in batches:
             chunks = len(self._directory.missing(batch.id, batch.first, batch.until))
-            steps += chunks * len(batch.runs) * self._plan.groups[batch.group].env_steps
+            steps += chunks * len(batch.runs) * self._group(batch).env_steps
         return steps / self._rate() * (1.0 - 1.0 / GAIN) > START
+
+    def _group(self, batch: Batch) -> Group:
+        """The group of a batch, which may have been proposed since the sweep began."""
+        if batch.group >= len(self._plan.groups):
+            self._plan = held.plan(self._directory)
+        return self._plan.groups[batch.group]
 
     def _rate(self) -> float:
         """Env steps per second of all that run at a time."""

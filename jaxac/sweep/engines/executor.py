@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxac.errors import SweepError
+from jaxac.errors import StoreError, SweepError
 from jaxac.store import checkpoints
 from jaxac.store.rundir import RunDirectory
 from jaxac.sweep import device, held
@@ -72,6 +72,8 @@ class Executor:
         The next chunk is under way while one is acknowledged, so that the disk costs no time.
         """
         missing = self.directory.missing(batch.id, batch.first, batch.until)
+        if not missing:
+            yield self._known(batch)
         pace, coming = Pace(), None
         while missing:
             try:
@@ -100,6 +102,13 @@ class Executor:
             if not missing:
                 self.directory.ledger.add_time("states", pace.total)
             yield Advanced(batch, now.chunk, host, seconds, ended=not missing)
+
+    def _known(self, batch: Batch) -> Advanced:
+        """The last chunk of a batch that is complete, of which a worker died before it told."""
+        last = self.directory.ledger.chunks_of(batch.id)[-1]
+        score = self.directory.scores(batch.id)[batch.id][last.chunk]
+        metrics = {"finite": np.isfinite(score).astype(np.float64), "eval_return": score}
+        return Advanced(batch, last.chunk, metrics, last.seconds, ended=True)
 
     def _acknowledge(
         self,
@@ -198,7 +207,14 @@ class Executor:
                 homes.append(home)
             places.append((homes.index(home), home.runs.index(source)))
         places += [places[-1]] * (batch.width - len(places))
-        states = [
-            self.directory.restore(x.id, laning.shapes(self.plan, x), x.until)[0] for x in homes
-        ]
+        states = []
+        for home in homes:
+            like = laning.shapes(self.plan, home)
+            state, chunks = self.directory.restore(home.id, like, home.until)
+            if chunks != home.until:
+                raise StoreError(
+                    f"{self.directory.path} has no state of batch {home.id} at its end, where "
+                    f"batch {batch.id} begins; `jaxac resume` makes it again"
+                )
+            states.append(state)
         return checkpoints.gather(states, places)

@@ -77,7 +77,7 @@ class Workers:
         line = worker.answers.readline()
         batch = worker.batch
         assert batch is not None
-        if not line:
+        if not line.endswith(b"\n"):  # nothing any more, or half of what it was about to say
             if self._draining:
                 worker.batch = None  # it was between two chunks
             else:
