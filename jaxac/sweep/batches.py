@@ -9,6 +9,8 @@ from jaxac.errors import StoreError
 from jaxac.sweep.plan import Group, Plan
 from jaxac.sweep.schedulers.role import Leg
 
+MOST = 1_000_000  # chunks of a run, lanes of a batch
+
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
@@ -33,9 +35,14 @@ class Batch:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Batch":
-        """What `to_json` wrote."""
+        """What `to_json` wrote. Raises `ValueError` for what no sweep would write."""
         lists = {k: tuple(data[k]) for k in ("runs", "sources", "changes")}
-        return cls(**{**data, **lists})
+        found = cls(**{**data, **lists})
+        if not (0 <= found.first < found.until <= MOST and len(found.runs) <= found.width <= MOST):
+            raise ValueError(
+                f"batch {found.id} trains to chunk {found.until} in {found.width} lanes"
+            )
+        return found
 
 
 def chunks_of(group: Group, share: float) -> int:

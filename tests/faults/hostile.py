@@ -264,6 +264,12 @@ def batches_without_words(path):
 
 
 @kind
+def batches_without_end(path):
+    with edited(path) as ledger, ledger._transaction() as db:
+        db.execute("update batches set detail = json_set(detail, '$.until', 1000000000000000)")
+
+
+@kind
 def decisions_that_nest(path):
     with edited(path) as ledger, ledger._transaction() as db:
         db.execute("update legs set detail = ?", ("[" * 100_000,))
