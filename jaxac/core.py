@@ -162,6 +162,10 @@ class Algorithm(NamedTuple):
     deterministic policy without a key, a sample with one."""
     env_steps: Callable[[Any], int]
     """`env_steps(hp)`: environment steps of one chunk, on the host."""
+    value: Callable[[Any, Any], Array] | None = None
+    """`value(state, obs)` [N]: the return that is expected of the policy from first observations
+    obs [N, ...], discounted, in units of reward (scaled if rewards are). Diagnostics; for methods
+    with a critic."""
 
 
 class Mean(NamedTuple):
@@ -178,6 +182,7 @@ def algorithm(
     act: Callable[..., tuple[Any, Any]],
     steps_per_update: Callable[[Any], int],
     env_params: Any = (),
+    value: Callable[[Any, Any], Array] | None = None,
 ) -> Algorithm:
     """Tie the functions of one run into an `Algorithm`.
 
@@ -208,7 +213,7 @@ def algorithm(
     def env_steps(hp):
         return hp.num_updates * steps_per_update(hp)
 
-    return Algorithm(start, chunk, evaluate, act, env_steps)
+    return Algorithm(start, chunk, evaluate, act, env_steps, value)
 
 
 def _bad(metric):

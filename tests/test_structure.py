@@ -69,11 +69,17 @@ def test_nothing_is_written_twice():
     """No run of lines stands in two places, imports and closing brackets aside."""
     places = defaultdict(set)
     for path in FILES:
-        lines = [x.strip() for x in path.read_text().splitlines()]
+        text = path.read_text()
+        imported = {
+            i
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for i in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        }
         code = [
             (i, x)
-            for i, x in enumerate(lines, 1)
-            if len(x) > 3 and not x.startswith(("import ", "from ", "#", '"""', "@"))
+            for i, x in enumerate(map(str.strip, text.splitlines()), 1)
+            if len(x) > 3 and i not in imported and not x.startswith(("#", '"""', "@"))
         ]
         for k in range(len(code) - WINDOW + 1):
             window = code[k : k + WINDOW]

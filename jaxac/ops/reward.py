@@ -14,16 +14,18 @@ Steps = Float[Array, "T N"]
 
 @runtime_checkable
 class RewardScale(Protocol):
-    """Rewards of a rollout to rewards that are learned from."""
+    """Rewards of the environment to rewards that are learned from."""
 
     def init(self, num_envs: int) -> Any:
-        """State before any data."""
+        """Statistics before any data."""
         ...
 
-    def __call__(
-        self, stats: Any, reward: Steps, done: Bool[Array, "T N"], gamma: Scalar
-    ) -> tuple[Any, Steps]:
-        """New state and scaled rewards."""
+    def update(self, stats: Any, reward: Steps, done: Bool[Array, "T N"], gamma: Scalar) -> Any:
+        """Statistics with a rollout's rewards added."""
+        ...
+
+    def __call__(self, stats: Any, reward: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Scaled rewards."""
         ...
 
 
@@ -34,8 +36,11 @@ class Raw:
     def init(self, num_envs):
         return ()
 
-    def __call__(self, stats, reward, done, gamma):
-        return stats, reward
+    def update(self, stats, reward, done, gamma):
+        return stats
+
+    def __call__(self, stats, reward):
+        return reward
 
 
 @frozen
@@ -47,8 +52,11 @@ class Constant:
     def init(self, num_envs):
         return ()
 
-    def __call__(self, stats, reward, done, gamma):
-        return stats, self.scale * reward
+    def update(self, stats, reward, done, gamma):
+        return stats
+
+    def __call__(self, stats, reward):
+        return self.scale * reward
 
 
 @frozen
@@ -58,8 +66,11 @@ class Sign:
     def init(self, num_envs):
         return ()
 
-    def __call__(self, stats, reward, done, gamma):
-        return stats, jnp.sign(reward)
+    def update(self, stats, reward, done, gamma):
+        return stats
+
+    def __call__(self, stats, reward):
+        return jnp.sign(reward)
 
 
 @frozen
@@ -76,7 +87,7 @@ class ByReturn:
     def init(self, num_envs):
         return jnp.zeros(num_envs), no_moments(())
 
-    def __call__(self, stats, reward, done, gamma):
+    def update(self, stats, reward, done, gamma):
         running, moments = stats
 
         def forward(running, step):
@@ -85,6 +96,8 @@ class ByReturn:
             return jnp.where(done, 0.0, total), total
 
         running, sums = jax.lax.scan(forward, running, (reward, done))
-        moments: Moments = add_moments(moments, sums)
-        scaled = reward / jnp.sqrt(moments.var + self.eps)
-        return (running, moments), jnp.clip(scaled, -self.clip, self.clip)
+        return running, add_moments(moments, sums)
+
+    def __call__(self, stats, reward):
+        moments: Moments = stats[1]
+        return jnp.clip(reward / jnp.sqrt(moments.var + self.eps), -self.clip, self.clip)

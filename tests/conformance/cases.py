@@ -19,8 +19,34 @@ SMALL = {
     "num_steps": 8,
     "num_updates": 2,
     "eval_episodes": 2,
-    "net.hidden": (8,),
+    "hidden": (8,),
+    "width": 8,
+    "batch_size": 8,
+    "capacity": 256,
+    "warm_up": 32,  # an update that learns nothing, and one that learns
 }
+"""Fields by the last part of their names."""
+
+
+def small(key: str) -> Any:
+    """The algorithm's defaults, made cheap."""
+    own = registry.defaults(key)
+    changes = {f.path: SMALL.get(f.path.rpartition(".")[2]) for f in config.fields(own)}
+    return config.configure(own, {k: v for k, v in changes.items() if v is not None})
+
+
+def params_of(state: Any, change: Any = lambda x: x) -> tuple[list[Any], Any]:
+    """What is under the name `params` in a state, and the state with `change` made to it."""
+    found = []
+
+    def leaf(path, x):
+        if not any(getattr(k, "name", None) == "params" for k in path):
+            return x
+        found.append(x)
+        return change(x)
+
+    changed = jax.tree_util.tree_map_with_path(leaf, state)
+    return found, changed
 
 
 @dataclasses.dataclass
@@ -36,8 +62,9 @@ class Case:
     traces: list[int]
 
     def states(self, rates=(1e-4, 1e-3, 1e-2), seeds=(0, 1, 2)) -> Any:
-        """Lanes that differ in learning rate and seed."""
-        rows = [config.configure(self.hp, {"learning_rate": r}) for r in rates]
+        """Lanes that differ in learning rates and seed."""
+        every = [f.path for f in config.fields(self.hp) if f.path.endswith("learning_rate")]
+        rows = [config.configure(self.hp, dict.fromkeys(every, r)) for r in rates]
         hp = jax.tree.map(lambda *x: np.asarray(x, np.float32), *rows)
         return self.start(np.asarray(seeds, np.uint32), hp)
 
@@ -48,9 +75,7 @@ def case(key: str) -> Case:
     kind = registry.record(key).actions[0]
     env = registry.make_env(ENVS[kind])
     algorithm = registry.make_algorithm(key, env)
-    own = registry.defaults(key)
-    known = {f.path for f in config.fields(own)}
-    hp = config.configure(own, {k: v for k, v in SMALL.items() if k in known})
+    hp = small(key)
     traces: list[int] = []
 
     def advance(state):

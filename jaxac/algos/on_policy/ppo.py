@@ -179,7 +179,8 @@ def make(env: Env) -> Algorithm:
             key_act, env, state.env_params, act, head.decode, state.loop, hp.num_steps
         )
         done = traj.outcome.done
-        reward_stats, reward = hp.norm.reward(stats["reward"], traj.outcome.reward, done, hp.gamma)
+        reward_stats = hp.norm.reward.update(stats["reward"], traj.outcome.reward, done, hp.gamma)
+        reward = hp.norm.reward(reward_stats, traj.outcome.reward)
         discount = hp.gamma * ~traj.outcome.terminated
 
         def prepare(params, value_stats) -> tuple[Any, Batch, Metrics]:
@@ -290,7 +291,14 @@ def make(env: Env) -> Algorithm:
     def steps_per_update(hp: PPO) -> int:
         return hp.num_envs * hp.num_steps
 
-    return algorithm(init, update, evaluate, act, steps_per_update, env.params)
+    def value(state: State, obs):
+        hp = scheduled(state.hp, jnp.zeros(()))
+        net = parts(hp)[1]
+        seen = hp.norm.obs(state.stats["obs"], obs)
+        _, raw, _ = net.step(state.params, net.start(on_policy.num_rows(obs)), seen)
+        return hp.norm.value.inverse(state.stats["value"], raw)
+
+    return algorithm(init, update, evaluate, act, steps_per_update, env.params, value)
 
 
 def check(hp: PPO, net: Network) -> None:
@@ -315,15 +323,3 @@ def check(hp: PPO, net: Network) -> None:
             f"{type(hp.minibatches).__name__} cuts up time, but net "
             f"{type(hp.net).__name__} has a memory; use ShuffleEnvironments",
         )
-
-
-def values(state: State, env: Env, obs: Any) -> Float[Array, " N"]:
-    """The critic's values of first observations `obs`, [N, ...] or a dict of such.
-
-    In reward units, scaled if rewards are.
-    """
-    hp = scheduled(state.hp, jnp.zeros(()))
-    net = hp.net.build(hp.policy(env.action_space), env.observation_space)
-    seen = hp.norm.obs(state.stats["obs"], obs)
-    _, raw, _ = net.step(state.params, net.start(on_policy.num_rows(obs)), seen)
-    return hp.norm.value.inverse(state.stats["value"], raw)

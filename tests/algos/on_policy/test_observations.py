@@ -202,7 +202,7 @@ def test_the_value_knows_what_the_policy_does_not_see(pixels):
     obs, _ = first_observations()
     want = 1.0 + np.asarray(obs["critic"][:, 0])
     assert set(want) == {0.0, 2.0}
-    np.testing.assert_allclose(ppo.values(pixels.state, SIDES, obs), want, atol=0.1)
+    np.testing.assert_allclose(ppo.make(SIDES).value(pixels.state, obs), want, atol=0.1)
 
 
 def test_an_illegal_action_that_pays_most_is_never_taken(pixels):

@@ -95,7 +95,7 @@ def test_the_critic_learns_the_exact_value():
     obs = np.eye(process.num_states)[inner]
     uniform = np.full((process.num_states, 2), 0.5)
     want = exact.policy_value(process, uniform, 1.0)[inner]
-    np.testing.assert_allclose(ppo.values(state, WALK, obs), want, atol=0.04)
+    np.testing.assert_allclose(ppo.make(WALK).value(state, obs), want, atol=0.04)
 
 
 def test_a2c_is_a_value_of_ppo():
@@ -178,7 +178,7 @@ def test_normalised_values_are_read_in_reward_units():
     )  # fmt: skip
     params = replace(env.params, reward_scale=50.0)
     state, _ = trained(hp, env, env_params=params)
-    np.testing.assert_allclose(ppo.values(state, env, jnp.zeros((1, 1))), 50.0, rtol=0.02)
+    np.testing.assert_allclose(ppo.make(env).value(state, jnp.zeros((1, 1))), 50.0, rtol=0.02)
 
 
 def test_advantages_may_be_computed_before_every_epoch():

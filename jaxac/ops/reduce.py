@@ -1,0 +1,87 @@
+"""Reductions: from the return distributions of an ensemble of critics to one."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+
+from jaxac.core import Key, Params, Static, field, frozen
+from jaxac.heads.returns import Returns
+
+
+@runtime_checkable
+class Reduce(Protocol):
+    """Ensemble first, [E, ...], to one."""
+
+    def members(self, key: Key, params: Params) -> Params:
+        """The parameters of those members that are asked at all, [e, ...]."""
+        ...
+
+    def __call__(self, returns: Returns, out: Any) -> Any:
+        """One distribution [B, K] of those [e, B, K] of the members."""
+        ...
+
+
+@frozen
+class Min:
+    """The member with the smallest mean, row by row.
+
+    Source: Fujimoto et al. 2018, arXiv:1802.09477, eq. 10 (clipped double Q-learning).
+    """
+
+    def members(self, key, params):
+        return params
+
+    def __call__(self, returns, out):
+        return least(returns, out)
+
+
+@frozen
+class Mean:
+    """The mean of the parameters of the members' distributions: of values, quantiles, shares."""
+
+    def members(self, key, params):
+        return params
+
+    def __call__(self, returns, out):
+        return returns.average(out)
+
+
+@frozen
+class First:
+    """The first member; the others are not computed."""
+
+    def members(self, key, params):
+        return jax.tree.map(lambda x: x[:1], params)
+
+    def __call__(self, returns, out):
+        return jax.tree.map(lambda x: x[0], out)
+
+
+@frozen
+class SubsetMin:
+    """`Min` over a few members drawn anew for every batch; the others are not computed.
+
+    Source: Chen et al. 2021, arXiv:2101.05982 (REDQ), Algorithm 1.
+    """
+
+    size: Static[int] = field(2, "members in the subset", within="[1, inf)")
+
+    def members(self, key, params):
+        num = jax.tree.leaves(params)[0].shape[0]
+        chosen = jax.random.permutation(key, num)[: self.size] if self.size < num else slice(None)
+        return jax.tree.map(lambda x: x[chosen], params)
+
+    def __call__(self, returns, out):
+        return least(returns, out)
+
+
+def least(returns: Returns, out: Any) -> Any:
+    """Of distributions [E, B, K] the one with the smallest mean in each row."""
+    lowest = jnp.argmin(returns.mean(out), axis=0)
+
+    def pick(x):
+        index = lowest.reshape(1, *lowest.shape, *(1,) * (x.ndim - 1 - lowest.ndim))
+        return jnp.take_along_axis(x, index, axis=0)[0]
+
+    return jax.tree.map(pick, out)
