@@ -126,6 +126,8 @@ def check_range(f: dataclasses.Field, value: Any, path: str) -> None:
     if within is None:
         return
     check(value, path)
+    if is_frozen(value):  # a schedule: what it ranges over is checked, not how
+        value = [getattr(value, x.name) for x in dataclasses.fields(value) if not meta(x).within]
     for leaf in jax.tree.leaves(value):
         numbers = np.ravel(leaf) if isinstance(leaf, int | float | np.ndarray | np.generic) else ()
         bad = [x for x in map(float, numbers) if x not in within]

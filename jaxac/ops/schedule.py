@@ -14,8 +14,8 @@ from jaxac.core import Scalar, field, frozen
 class Linear:
     """A straight line from `start` to `end`, which it may reach before training ends."""
 
-    start: Scalar = field(1.0, "value when training begins", within="(-inf, inf)")
-    end: Scalar = field(0.0, "value when training ends", within="(-inf, inf)")
+    start: Scalar = field(1.0, "value when training begins")
+    end: Scalar = field(0.0, "value when training ends")
     until: Scalar = field(1.0, "share of training after which it stays", within="(0, 1]")
 
     def value_at(self, progress):
@@ -26,8 +26,8 @@ class Linear:
 class Cosine:
     """Half a cosine wave. Source: Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5."""
 
-    start: Scalar = field(1.0, "value when training begins", within="(-inf, inf)")
-    end: Scalar = field(0.0, "value when training ends", within="(-inf, inf)")
+    start: Scalar = field(1.0, "value when training begins")
+    end: Scalar = field(0.0, "value when training ends")
 
     def value_at(self, progress):
         share = 0.5 * (1.0 - jnp.cos(jnp.pi * jnp.clip(progress, 0.0, 1.0)))

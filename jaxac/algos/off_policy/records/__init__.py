@@ -1,0 +1,1 @@
+"""What the registry knows of off-policy methods, a file for each kind."""

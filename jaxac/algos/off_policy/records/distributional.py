@@ -1,0 +1,5 @@
+"""Methods whose critics say distributions."""
+
+from jaxac.record import Record
+
+RECORDS: tuple[Record, ...] = ()

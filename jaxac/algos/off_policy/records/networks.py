@@ -1,0 +1,5 @@
+"""Methods that differ by their networks and ensembles."""
+
+from jaxac.record import Record
+
+RECORDS: tuple[Record, ...] = ()

@@ -1,0 +1,5 @@
+"""What many records say."""
+
+TRUNCATION = "episodes cut by the time limit bootstrap from their true last observation"
+UNITS = "actions live in [-1, 1] and are scaled to the environment's range"
+HAARNOJA = "Haarnoja, Zhou, Hartikainen, Tucker, Ha, Tan, Kumar, Zhu, Gupta, Abbeel, Levine"

@@ -1,0 +1,7 @@
+"""Return distributions: what a critic says of the return after a state and an action."""
+
+from jaxac.heads.returns.categorical import Categorical as Categorical
+from jaxac.heads.returns.contract import Returns as Returns
+from jaxac.heads.returns.quantiles import Quantiles as Quantiles
+from jaxac.heads.returns.quantiles import quantile_huber as quantile_huber
+from jaxac.heads.returns.value import Value as Value
