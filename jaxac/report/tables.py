@@ -114,13 +114,16 @@ def rank(
     owner, step, value = (np.asarray(scores[c]) for c in ("config", "step", "value"))
     total, stopped, diverged = _run_counts(frame, status)
 
+    numbers = configs.index.tolist()
+    rows = [slice(*np.searchsorted(owner, [config, config + 1])) for config in numbers]
+    intervals = stats.bootstrap_intervals([value[one] for one in rows])
     found: list[dict[str, Any]] = []
-    for config in configs.index.tolist():
-        rows = slice(*np.searchsorted(owner, [config, config + 1]))
-        seeds, lost = len(value[rows]), diverged[config]
+    for config, one, (low, high) in zip(numbers, rows, intervals.tolist(), strict=True):
+        seeds, lost = len(value[one]), diverged[config]
         counts = {"seeds": seeds, "missing": total[config] - lost - seeds}
         counts |= {"stopped": stopped[config], "diverged": lost}
-        found.append({"config": config, **_summary(step[rows], value[rows]), **counts})
+        scores = {**_summary(step[one], value[one]), "low": low, "high": high}
+        found.append({"config": config, **scores, **counts})
     found.sort(key=_place)
 
     order = [r["config"] for r in found]
@@ -210,9 +213,8 @@ def _run_counts(
 def _summary(step: np.ndarray, value: np.ndarray) -> dict[str, Any]:
     if len(value) == 0:
         return {name: float("nan") for name in SCORES} | {"step": None}
-    low, high = stats.bootstrap_interval(value)
-    scores = {"IQM": float(stats.iqm(value)), "low": low, "high": high}
-    return scores | {"mean": float(stats.mean(value)), "step": int(step.min())}
+    scores = {"IQM": float(stats.iqm(value)), "mean": float(stats.mean(value))}
+    return scores | {"step": int(step.min())}
 
 
 def _place(row: dict[str, Any]) -> tuple[bool, bool, float, float, int]:

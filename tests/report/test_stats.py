@@ -148,3 +148,14 @@ def test_many_resamples_are_fast():
 def test_bad_input_is_refused(scores, options, problem):
     with pytest.raises(JaxacError, match=problem):
         stats.bootstrap_interval(scores, **options)
+
+
+def test_intervals_of_many_groups_are_those_of_each_bit_for_bit():
+    """Of several sizes: none, one, few, and so many that they are taken one by one."""
+    rng = np.random.default_rng(3)
+    groups = [rng.normal(size=n) for n in (5, 0, 10, 1, 5, 600, 10, 3, 5)]
+    groups[0][2] = np.nan
+    got = stats.bootstrap_intervals(groups)
+    want = [stats.bootstrap_interval(group) for group in groups]
+    np.testing.assert_array_equal(got, want)
+    assert not np.isnan(got[[2, 4, 5, 6, 7, 8]]).any()
