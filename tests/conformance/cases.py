@@ -1,6 +1,12 @@
-"""What the conformance suite runs each algorithm on, and the program that its tests share."""
+"""The programs that the conformance suite shares: each algorithm's, on all probes at once.
+
+Which probe a lane has is a traced param of its environment, so an algorithm is compiled once for
+all tests of it: those that train until the probes are solved, and those that hold it to the
+contract.
+"""
 
 import dataclasses
+import fnmatch
 import functools
 from typing import Any
 
@@ -9,30 +15,163 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxac import config, registry
-from jaxac.core import Algorithm
+from jaxac.core import Algorithm, Schedule, frozen
+from jaxac.envs import Box, probes
 from jaxac.envs.contract import Env
+from jaxac.runners import off_policy
 
-LANES = 3
-ENVS = {"Discrete": "CartPole-v1", "Box": "Pendulum-v1"}
-SMALL = {
-    "num_envs": 4,
-    "num_steps": 8,
-    "num_updates": 2,
-    "eval_episodes": 2,
-    "hidden": (8,),
-    "width": 8,
-    "batch_size": 8,
-    "capacity": 256,
-    "warm_up": 32,  # an update that learns nothing, and one that learns
+GAMMA = 0.9
+LINE = Box((1,), -1.0, 1.0)
+KINDS = {
+    "Discrete": {k: make() for k, make in probes.PROBES.items() if k != "ContinuousAction"},
+    "Box": {
+        "ContinuousAction": probes.continuous_action(),
+        "ConstantReward": probes.constant_reward(LINE),
+        "ObservedValue": probes.observed_value(LINE),
+        "TwoStepDiscount": probes.two_step_discount(LINE),
+        "Truncation": probes.truncation(action_space=LINE),
+        "FinalObservation": probes.final_observation(LINE),
+    },
 }
-"""Fields by the last part of their names."""
+ANY = {"eval_episodes": 64, "gamma": GAMMA}
+ON_POLICY = {
+    **ANY,
+    "num_envs": 16,
+    "num_steps": 8,
+    "net.hidden": (16,),
+    "entropy_coef": 0.0,
+    "optimiser": "Adam",
+    "learning_rate": {"op": "Linear", "start": 1e-2, "end": 0.0},
+    "num_updates": 10,
+}
+OFF_POLICY = {
+    **ANY,
+    "num_envs": 8,
+    "num_steps": 2,
+    "warm_up": 320,
+    "batch_size": 64,
+    "replay.capacity": 4096,
+    "norm.obs": {"op": "Affine", "shift": -0.5},  # at 0 a ReLU without bias is dead
+    "num_updates": 50,
+}
+PATTERNS = {
+    "*hidden": (32,),
+    "*width": 32,
+    "*learning_rate": {"op": "Linear", "start": 5e-3, "end": 0.0},
+    "*slow.tau": 0.2,
+    "slow.every": 10,
+    "*returns.low": -15.0,
+    "*returns.high": 15.0,
+    "temperature.start": 1e-4,
+    "temperature.learning_rate": 0.0,
+    "temperature.value": 0.0,
+}
+"""Fields of off-policy methods: entropy is worth next to nothing, or values would hold it."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "d4pg": {"actor.slow.every": 10, "critic.slow.every": 10},
+}
+"""What a method needs beside that."""
+UPDATES = {"ppo": 150, "a2c": 1_500}
+"""Updates until the probes are solved, where they are not 1,500."""
 
 
-def small(key: str) -> Any:
-    """The algorithm's defaults, made cheap."""
-    own = registry.defaults(key)
-    changes = {f.path: SMALL.get(f.path.rpartition(".")[2]) for f in config.fields(own)}
-    return config.configure(own, {k: v for k, v in changes.items() if v is not None})
+def settings(key: str) -> Any:
+    """Hyper-parameters with which a method solves the probes, and soon compiles."""
+    hp = registry.defaults(key)
+    if isinstance(hp, off_policy.Settings):
+        paths = [f.path for f in config.fields(hp)]
+        named = {x: v for k, v in PATTERNS.items() for x in fnmatch.filter(paths, k)}
+        hp = config.configure(hp, {**OFF_POLICY, **named, **SETTINGS.get(key, {})})
+    else:
+        hp = config.configure(hp, {**ON_POLICY, **SETTINGS.get(key, {})})
+    steps = UPDATES.get(key, 1_500) * hp.num_steps * hp.num_envs
+    return config.configure(hp, {"total_steps": steps})
+
+
+@dataclasses.dataclass
+class Case:
+    """An algorithm with its one compiled program, a lane for each probe."""
+
+    key: str
+    probes: dict[str, probes.Probe]
+    env: Env
+    algorithm: Algorithm
+    hp: Any
+    start: Any
+    advance: Any
+    traces: list[int]
+
+    @property
+    def num_lanes(self) -> int:
+        """Lanes of the program."""
+        return len(self.probes)
+
+    def states(self, rates=(1e-4, 1e-3, 1e-2), seeds=(0, 1, 2)) -> Any:
+        """Lanes that differ in learning rates and seed, on one probe; the last fills up."""
+        found = {f.path: f.value for f in config.fields(self.hp)}
+        every = [
+            f"{k}.start" if isinstance(v, Schedule) else k
+            for k, v in found.items()
+            if k.endswith("learning_rate")
+        ]
+        rows = [config.configure(self.hp, dict.fromkeys(every, r)) for r in rates]
+        fill = self.num_lanes - len(rows)
+        hp = jax.tree.map(lambda *x: np.asarray(x, np.float32), *rows, *rows[-1:] * fill)
+        keys = np.asarray([*seeds, *seeds[-1:] * fill], np.uint32)
+        return self.start(keys, hp, np.zeros(self.num_lanes, np.int32))
+
+    def trained(self) -> tuple[Any, Any, Any]:
+        """A lane for each probe after all its training: states, first and last metrics."""
+        hp = jax.tree.map(lambda x: np.full(self.num_lanes, x, np.float32), self.hp)
+        which = np.arange(self.num_lanes, dtype=np.int32)
+        states = self.start(np.ones(self.num_lanes, np.uint32), hp, which)
+        states, first = self.advance(states)
+        last = first
+        for _ in range(UPDATES.get(self.key, 1_500) // self.hp.num_updates - 1):
+            states, last = self.advance(states)
+        return states, first, last
+
+
+def discrete() -> Env:
+    """All probes of Discrete actions."""
+    return one_of("discrete", [probe.env for probe in KINDS["Discrete"].values()])
+
+
+def box() -> Env:
+    """All probes of Box actions."""
+    return one_of("box", [probe.env for probe in KINDS["Box"].values()])
+
+
+ENVS = {"Discrete": discrete, "Box": box}
+
+
+def case(key: str, kind: str = "") -> Case:
+    """The case of an algorithm and a kind of actions, its first if none is said."""
+    return _case(key, kind or registry.record(key).actions[0])
+
+
+@functools.cache
+def _case(key: str, kind: str) -> Case:
+    found, env = KINDS[kind], ENVS[kind]()
+    algorithm, hp = registry.make_algorithm(key, env), settings(key)
+    traces: list[int] = []
+
+    def advance(state):
+        traces.append(1)
+        state, metrics = algorithm.chunk(state)
+        return state, {**metrics, **algorithm.evaluate(state)}
+
+    @jax.vmap
+    def start(seed, hp, which):
+        params = dataclasses.replace(env.params, which=which)
+        return algorithm.init(jax.random.key(seed), hp, params)
+
+    lanes = np.zeros(len(found), np.uint32)
+    stacked = jax.tree.map(lambda x: np.full(len(found), x, np.float32), hp)
+    start = jax.jit(start).lower(lanes, stacked, lanes.astype(np.int32)).compile()
+    states = start(lanes, stacked, lanes.astype(np.int32))
+    compiled = jax.jit(jax.vmap(advance)).lower(states).compile()
+    return Case(key, found, env, algorithm, hp, start, compiled, traces)
 
 
 def params_of(state: Any, change: Any = lambda x: x) -> tuple[list[Any], Any]:
@@ -49,48 +188,6 @@ def params_of(state: Any, change: Any = lambda x: x) -> tuple[list[Any], Any]:
     return found, changed
 
 
-@dataclasses.dataclass
-class Case:
-    """An algorithm with its one compiled program, `LANES` lanes wide."""
-
-    key: str
-    env: Env
-    algorithm: Algorithm
-    hp: Any
-    start: Any
-    advance: Any
-    traces: list[int]
-
-    def states(self, rates=(1e-4, 1e-3, 1e-2), seeds=(0, 1, 2)) -> Any:
-        """Lanes that differ in learning rates and seed."""
-        every = [f.path for f in config.fields(self.hp) if f.path.endswith("learning_rate")]
-        rows = [config.configure(self.hp, dict.fromkeys(every, r)) for r in rates]
-        hp = jax.tree.map(lambda *x: np.asarray(x, np.float32), *rows)
-        return self.start(np.asarray(seeds, np.uint32), hp)
-
-
-@functools.cache
-def case(key: str) -> Case:
-    """The case of an algorithm; compiled once for the whole suite."""
-    kind = registry.record(key).actions[0]
-    env = registry.make_env(ENVS[kind])
-    algorithm = registry.make_algorithm(key, env)
-    hp = small(key)
-    traces: list[int] = []
-
-    def advance(state):
-        traces.append(1)
-        state, metrics = algorithm.chunk(state)
-        return state, {**metrics, **algorithm.evaluate(state)}
-
-    start = jax.vmap(lambda seed, hp: algorithm.init(jax.random.key(seed), hp))
-    seeds = jnp.arange(LANES, dtype=jnp.uint32)
-    stacked = jax.tree.map(lambda x: np.full(LANES, x, np.float32), hp)
-    start = jax.jit(start).lower(seeds, stacked).compile()
-    compiled = jax.jit(jax.vmap(advance)).lower(start(seeds, stacked)).compile()
-    return Case(key, env, algorithm, hp, start, compiled, traces)
-
-
 def assert_equal(a: Any, b: Any) -> None:
     """Two pytrees are equal bit for bit, random keys included."""
     assert jax.tree.structure(a) == jax.tree.structure(b)
@@ -100,16 +197,18 @@ def assert_equal(a: Any, b: Any) -> None:
         np.testing.assert_array_equal(np.asarray(x), np.asarray(y))
 
 
-def one_of(envs: list[Env]) -> Env:
+@frozen
+class Which:
+    """Traced params: which of several environments it is."""
+
+    which: Any = 0
+
+
+def one_of(name: str, envs: list[Env]) -> Env:
     """Environments of equal spaces as one, chosen by the traced param `which`.
 
     So one compiled program runs them all, as lanes.
     """
-    from jaxac.core import frozen
-
-    @frozen
-    class Which:
-        which: Any = 0
 
     def choose(which, trees):
         return jax.tree.map(lambda *x: jnp.stack([jnp.asarray(v) for v in x])[which], *trees)
@@ -125,7 +224,6 @@ def one_of(envs: list[Env]) -> Env:
     def time_limit(params):
         return jnp.asarray([env.time_limit(env.params) for env in envs])[params.which]
 
-    first = envs[0]
-    return Env(
-        "one_of", reset, step, Which(), first.observation_space, first.action_space, time_limit
-    )
+    named, first = f"{__name__}:{name}", envs[0]
+    spaces = first.observation_space, first.action_space
+    return Env(named, reset, step, Which(), *spaces, time_limit)

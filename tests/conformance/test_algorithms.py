@@ -42,7 +42,7 @@ def test_metrics_are_finite_scalars_per_lane(c):
     _, metrics = c.advance(c.states())
     assert {"eval_return", "finite"} <= set(metrics)
     for name, x in metrics.items():
-        assert x.shape == (3,), name
+        assert x.shape == (c.num_lanes,), name
         if not name.startswith("episode_"):
             assert np.isfinite(x).all(), name
     np.testing.assert_array_equal(metrics["finite"], 1.0)
@@ -55,7 +55,7 @@ def test_a_poisoned_lane_is_told_and_leaves_its_neighbours_alone(c):
     for i in (0, 2):
         assert_equal(lane(clean, i), lane(poisoned, i))
         assert_equal(lane(metrics, i), lane(poisoned_metrics, i))
-    np.testing.assert_array_equal(poisoned_metrics["finite"], [1.0, 0.0, 1.0])
+    np.testing.assert_array_equal(poisoned_metrics["finite"][:3], [1.0, 0.0, 1.0])
 
 
 def test_a_lane_does_not_depend_on_its_position_or_neighbours(c):
@@ -110,7 +110,7 @@ def test_an_exported_lane_acts_as_the_run_does(c, tmp_path):
         jax="",
     )
     of_state(about, c.env, c.algorithm, whole).save(path)
-    policy, act = load_policy(path), jax.jit(c.algorithm.act)
+    policy, act = load_policy(path, env=c.env.name), jax.jit(c.algorithm.act)
     _, obs = jax.vmap(c.env.reset, (0, None))(jax.random.split(jax.random.key(1), 2), c.env.params)
     for key in (None, jax.random.key(0)):
         action, carry = policy(obs, key=key)
