@@ -10,9 +10,25 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 os.environ["XLA_FLAGS"] = " ".join(
     [os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0"]
 ).strip()
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file run in one process, but those of the conformance suite by algorithm.
+
+    So what a file or an algorithm compiles is compiled once, and no process waits for long.
+    """
+    for item in items:
+        params = getattr(item, "callspec", None)
+        key = None if params is None else params.params.get("c") or params.params.get("trained")
+        of_algorithm = key is not None and item.path.parent.name == "conformance"
+        group = f"conformance of {key if isinstance(key, str) else key[0]}" if of_algorithm else ""
+        item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))

@@ -132,16 +132,34 @@ def critics(
 
     `apply` gives [E, B, K] of as many as the parameters are of.
     """
-    one = net(plan.critic(view(observations, "critic"), action_size, returns), "critic")
+    return ensemble(
+        net(plan.critic(view(observations, "critic"), action_size, returns), "critic"), num
+    )
 
-    def init(key, obs, action):
-        return jax.vmap(one.init, (0, None, None))(jax.random.split(key, num), obs, action)
 
-    def apply(params, key, obs, action):
+def values_critics(
+    plan: ValuesNet, observations: Observations, num_actions: int, returns: Returns, num: int
+) -> Net:
+    """`num` critics of all actions with parameters of their own, [E, ...]; they see `critic`.
+
+    `apply` gives [E, B, num_actions, K] of as many as the parameters are of.
+    """
+    return ensemble(
+        net(plan.values(view(observations, "critic"), num_actions, returns), "critic"), num
+    )
+
+
+def ensemble(one: Net, num: int) -> Net:
+    """`num` networks of one plan with parameters and draws of their own, [E, ...]."""
+
+    def init(key, *inputs):
+        return jax.vmap(lambda key: one.init(key, *inputs))(jax.random.split(key, num))
+
+    def apply(params, key, *inputs):
         if key is None:
-            return jax.vmap(one.apply, (0, None, None, None))(params, None, obs, action)
+            return jax.vmap(lambda params: one.apply(params, None, *inputs))(params)
         keys = jax.random.split(key, jax.tree.leaves(params)[0].shape[0])
-        return jax.vmap(one.apply, (0, 0, None, None))(params, keys, obs, action)
+        return jax.vmap(lambda params, key: one.apply(params, key, *inputs))(params, keys)
 
     return Net(init, apply)
 

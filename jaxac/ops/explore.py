@@ -55,6 +55,29 @@ class Gaussian:
 
 
 @frozen
+class GaussianOfEach:
+    """`Gaussian` whose width is drawn for each environment, anew in every episode.
+
+    Source: Seo et al. 2025, arXiv:2505.22642 (FastTD3), section 3: widths are even in a range. A
+    memory of 0 is an episode without a width yet, so `low` 0 draws again where it drew 0 itself.
+    """
+
+    low: Scalar = field(0.001, "least width; the range of an action is 2", within="[0, inf)")
+    high: Scalar = field(0.4, "greatest width", within="[0, inf)")
+
+    def init(self, num_envs, size):
+        return jnp.zeros((num_envs, 1))
+
+    def __call__(self, key, memory, head, out):
+        key_noise, key_width = jax.random.split(key)
+        action = head.mode(out)
+        share = jax.random.uniform(key_width, memory.shape)
+        width = jnp.where(memory == 0.0, self.low + (self.high - self.low) * share, memory)
+        noise = width * jax.random.normal(key_noise, action.shape)
+        return jnp.clip(action + noise, -1.0, 1.0), width
+
+
+@frozen
 class OrnsteinUhlenbeck:
     """The policy's mode with noise that drifts back to 0; it begins at 0 in every episode.
 

@@ -62,3 +62,19 @@ class SGD:
 
     def __call__(self, learning_rate):
         return optax.sgd(learning_rate, self.momentum)
+
+
+@frozen
+class AdamW:
+    """Adam that also shrinks every parameter by `learning_rate * decay` of itself per step.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101, Algorithm 2. With `decay` 0 it is Adam.
+    """
+
+    b1: Scalar = field(0.9, "decay of the gradient's mean, per step", within="[0, 1)")
+    b2: Scalar = field(0.999, "decay of its mean square, per step", within="[0, 1)")
+    eps: Scalar = field(1e-8, "added to the root mean square", within="(0, inf)")
+    decay: Scalar = field(1e-2, "share lost per step, over the learning rate", within="[0, inf)")
+
+    def __call__(self, learning_rate):
+        return optax.adamw(learning_rate, self.b1, self.b2, self.eps, weight_decay=self.decay)

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxac.core import Key, Params, Static, field, frozen
-from jaxac.heads.returns import Returns
+from jaxac.errors import ConfigError
+from jaxac.heads.returns import Quantiles, Returns, Value
 
 
 @runtime_checkable
@@ -18,7 +19,7 @@ class Reduce(Protocol):
         ...
 
     def __call__(self, returns: Returns, out: Any) -> Any:
-        """One distribution [B, K] of those [e, B, K] of the members."""
+        """One distribution [B, K] of those [e, B, K] of the members; one for each from `Each`."""
         ...
 
 
@@ -59,6 +60,20 @@ class First:
 
 
 @frozen
+class Each:
+    """No reduction, [E, B, K]: each member learns from its own target, a policy from all alike.
+
+    Source: the code of Seo et al. 2025, arXiv:2512.01996 (FastSAC).
+    """
+
+    def members(self, key, params):
+        return params
+
+    def __call__(self, returns, out):
+        return out
+
+
+@frozen
 class SubsetMin:
     """`Min` over a few members drawn anew for every batch; the others are not computed.
 
@@ -74,6 +89,31 @@ class SubsetMin:
 
     def __call__(self, returns, out):
         return least(returns, out)
+
+
+@frozen
+class Truncated:
+    """All members' quantiles as one distribution, but for the largest `drop` of each member.
+
+    Source: Kuznetsov et al. 2020, arXiv:2005.04269 (TQC), eq. 10 and 11: E (K - drop) equally
+    likely returns, in order. It has no meaning for shares of a grid: `ConfigError`.
+    """
+
+    drop: Static[int] = field(
+        2, "quantiles of each member that are dropped", within="[0, inf)", search=(0, 1, 2, 3, 5)
+    )
+
+    def members(self, key, params):
+        return params
+
+    def __call__(self, returns, out):
+        num, size = out.shape[0], out.shape[-1]
+        if not isinstance(returns, Quantiles | Value):
+            raise ConfigError("reduce", f"Truncated pools quantiles, not {type(returns).__name__}")
+        if self.drop >= size:
+            raise ConfigError("reduce.drop", f"{self.drop} of {size} quantiles leave none")
+        pooled = jnp.sort(jnp.moveaxis(out, 0, -2).reshape(*out.shape[1:-1], -1), axis=-1)
+        return pooled[..., : num * (size - self.drop)]
 
 
 def least(returns: Returns, out: Any) -> Any:

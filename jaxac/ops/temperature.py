@@ -24,7 +24,7 @@ class Temperature(Protocol):
         """Alpha now."""
         ...
 
-    def update(self, state: Any, entropy: Number, size: int) -> Any:
+    def update(self, state: Any, entropy: Number, size: Number | int) -> Any:
         """State after the policy's mean entropy was measured, in nats.
 
         `size` is what targets are in proportion to: dimensions of a Box action, or the entropy of
@@ -59,7 +59,9 @@ class Learned:
 
     start: Scalar = field(1.0, "alpha at the beginning, reward per nat", within="(0, inf)")
     target: Scalar = field(
-        -1.0, "entropy aimed at, nats per action dimension", within="(-inf, inf)"
+        -1.0,
+        "entropy aimed at: nats per action dimension, or a share of the uniform policy's",
+        within="(-inf, inf)",
     )
     learning_rate: Scalar = field(3e-4, "of the logarithm of alpha", within="[0, inf)")
 

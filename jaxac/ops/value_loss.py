@@ -56,3 +56,19 @@ class Huber:
     def __call__(self, value, old_value, target):
         del old_value
         return optax.losses.huber_loss(value, target, delta=self.delta)
+
+
+@frozen
+class Expectile:
+    """The squared error, a share `asymmetry` of it where the target is above the prediction.
+
+    Source: Newey & Powell 1987; as a critic's loss Omura et al. 2025, arXiv:2506.05968. Its
+    minimum is an expectile of the targets: 0.5 gives `Squared`, and towards 1 their maximum.
+    """
+
+    asymmetry: Scalar = field(0.5, "weight of targets above the prediction", within="(0, 1)")
+
+    def __call__(self, value, old_value, target):
+        del old_value
+        weight = jnp.where(value < target, self.asymmetry, 1.0 - self.asymmetry)
+        return weight * jnp.square(value - target)

@@ -115,11 +115,11 @@ def bootstrap_intervals(
         together = CHUNK // (num_resamples * runs)
         if together < 2:
             for i in places:
-                found[i] = bootstrap_interval(groups[i], statistic, level, num_resamples, seed)
+                found[i] = bootstrap_interval(groups[int(i)], statistic, level, num_resamples, seed)
             continue
         drawn = _all_draws(int(runs), 1, num_resamples, seed)
         for some in np.split(places, range(together, len(places), together)):
-            values = np.stack([groups[i] for i in some])
+            values = np.stack([groups[int(i)] for i in some])
             found[some] = np.transpose(_interval(statistic(values[:, drawn], (-2, -1)), level))
     return found
 

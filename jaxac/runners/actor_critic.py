@@ -271,7 +271,12 @@ def actor_step(
 
 
 def one_round(
-    built: Parts, key: Key, learner: Learner, hp: ActorCritic, batches: Batch
+    built: Parts,
+    key: Key,
+    learner: Learner,
+    hp: ActorCritic,
+    batches: Batch,
+    critic_step: Callable[..., Any] = critic_step,
 ) -> tuple[Learner, Metrics, Float[Array, "C B"]]:
     """A critic step on each of the batches [C, B, ...], and an actor step on the last."""
     key_critic, key_actor, key_after = jax.random.split(key, 3)

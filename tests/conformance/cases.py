@@ -68,22 +68,39 @@ PATTERNS = {
 }
 """Fields of off-policy methods: entropy is worth next to nothing, or values would hold it."""
 SETTINGS: dict[str, dict[str, Any]] = {
+    "aro_ddpg": {"backup.learning_rate": 0.0},  # held at 0: the discounted values
     "d4pg": {"actor.slow.every": 10, "critic.slow.every": 10},
+    "dsac_v1": {"actor.learning_rate": {"op": "Linear", "start": 1e-3, "end": 0.0}},
+    "dr_sac": {"backup.radius": 0.01, "backup.num_samples": 5},
+    "droq": {"critic_steps": 4},
+    "fast_td3": {"actor.optimiser.decay": 0.0, "critic.optimiser.decay": 0.0},
+    "iterated_qn": {"chain.every": 2, "num": 3},
+    "pqn": {
+        "lam": 0.9,
+        "net.trunk.hidden": (32,),
+        "norm.obs": OFF_POLICY["norm.obs"],
+        "num_minibatches": 4,
+    },
+    "qr_dqn": {"returns.num": 25},
+    "idac": {"critic.returns.num": 8, "actor.net.num": 3},
+    "redq": {"critic_steps": 4, "critic.num": 4},
+    "tqc": {"critic.num": 2},
 }
 """What a method needs beside that."""
-UPDATES = {"ppo": 150, "a2c": 1_500}
+UPDATES = {"ppo": 150, "a2c": 1_500, "droq": 600, "pqn": 600, "redq": 600}
 """Updates until the probes are solved, where they are not 1,500."""
 
 
 def settings(key: str) -> Any:
     """Hyper-parameters with which a method solves the probes, and soon compiles."""
     hp = registry.defaults(key)
+    paths = [f.path for f in config.fields(hp)]
     if isinstance(hp, off_policy.Settings):
-        paths = [f.path for f in config.fields(hp)]
         named = {x: v for k, v in PATTERNS.items() for x in fnmatch.filter(paths, k)}
         hp = config.configure(hp, {**OFF_POLICY, **named, **SETTINGS.get(key, {})})
     else:
-        hp = config.configure(hp, {**ON_POLICY, **SETTINGS.get(key, {})})
+        shared = {k: v for k, v in ON_POLICY.items() if k in paths}
+        hp = config.configure(hp, {**shared, **SETTINGS.get(key, {})})
     steps = UPDATES.get(key, 1_500) * hp.num_steps * hp.num_envs
     return config.configure(hp, {"total_steps": steps})
 

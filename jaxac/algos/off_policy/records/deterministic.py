@@ -62,4 +62,44 @@ RECORDS: tuple[Record, ...] = (
             "observations are standardised only with `norm.obs`",
         ),
     ),
+    Record(
+        key="fast_td3",
+        summary="TD3 with many environments, large batches and categorical critics",
+        make="jaxac.algos.off_policy.fast_td3:make",
+        defaults="jaxac.algos.off_policy.fast_td3:fast_td3",
+        paper=Paper(
+            "FastTD3: Simple, Fast, and Capable Reinforcement Learning for Humanoid Control",
+            2025,
+            "arXiv:2505.22642",
+            "Seo, Sferrazza, Geng, Nauman, Yin, Abbeel",
+        ),
+        actions=("Box",),
+        deviations=(
+            TRUNCATION,
+            UNITS,
+            "the least of two distributions is chosen before it is projected, not after",
+            "a million transitions kept, in place of 51,200 of each environment; float32",
+            "tried actions are clipped to the range before they are remembered",
+        ),
+    ),
+    Record(
+        key="aro_ddpg",
+        summary="DDPG for the average reward, which is learned beside twin critics",
+        make="jaxac.algos.off_policy.aro_ddpg:make",
+        defaults="jaxac.algos.off_policy.aro_ddpg:aro_ddpg",
+        paper=Paper(
+            "Off-Policy Average Reward Actor-Critic with Deterministic Policy Search",
+            2023,
+            "arXiv:2305.12239",
+            "Saxena, Khastigir, Kolathaya, Bhatnagar",
+        ),
+        actions=("Box",),
+        row="S209",
+        deviations=(
+            UNITS,
+            "two environment steps, then two critic steps and a policy step, in place of rounds of "
+            "1,000; rho takes a step with each critic step",
+            "two layers of 256 in place of 128; values after a termination are 0",
+        ),
+    ),
 )
