@@ -167,7 +167,7 @@ def case(key: str, kind: str = "") -> Case:
     return _case(key, kind or registry.record(key).actions[0])
 
 
-@functools.cache
+@functools.lru_cache(2)  # a program takes hundreds of megabytes
 def _case(key: str, kind: str) -> Case:
     found, env = KINDS[kind], ENVS[kind]()
     algorithm, hp = registry.make_algorithm(key, env), settings(key)
