@@ -82,7 +82,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "num_minibatches": 4,
     },
     "qr_dqn": {"returns.num": 25},
-    "idac": {"critic.returns.num": 8, "actor.net.num": 3},
     "redq": {"critic_steps": 4, "critic.num": 4},
     "tqc": {"critic.num": 2},
 }

@@ -92,26 +92,4 @@ RECORDS: tuple[Record, ...] = (
             "task; a floor of the deviation of 0.001",
         ),
     ),
-    Record(
-        key="idac",
-        summary="SAC whose critics generate returns from noise, with a semi-implicit policy",
-        make="jaxac.algos.off_policy.idac:make",
-        defaults="jaxac.algos.off_policy.idac:idac",
-        paper=Paper(
-            "Implicit Distributional Reinforcement Learning",
-            2020,
-            "arXiv:2007.06159",
-            "Yue, Wang, Zhou",
-        ),
-        actions=("Box",),
-        row="S198",
-        deviations=(
-            TRUNCATION,
-            UNITS,
-            WARM_UP,
-            "entropy in the targets and normalised layers of the critics, as in the authors' "
-            "PyTorch code; no clipping of densities",
-            "one action for each observation of the policy's step, in place of 51",
-        ),
-    ),
 )
