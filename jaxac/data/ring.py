@@ -54,12 +54,6 @@ def empty(example: Any, capacity: int) -> Ring:
     return Ring(rows, jnp.int32(0))
 
 
-def extent(ring: Ring) -> Extent:
-    """What may be read."""
-    capacity, num_envs = ring.shape
-    return Extent((ring.written - ring.filled) % capacity, ring.filled, capacity, num_envs)
-
-
 def add(ring: Ring, rows: Any) -> Ring:
     """The ring with `rows` [T, N, ...] written; T divides its capacity, so none is cut in two."""
     at = ring.written % ring.shape[0]

@@ -14,10 +14,8 @@ The grid's ends depend on the task (-10 and 10 on MuJoCo Playground, with 1,024 
 
 from typing import Any
 
-import optax
-
 from jaxac.algos.off_policy import td3
-from jaxac.core import Scalar, field, frozen, replace
+from jaxac.core import replace
 from jaxac.data.replay import Replay
 from jaxac.heads.reparameterised import Deterministic
 from jaxac.heads.returns import Categorical
@@ -28,6 +26,7 @@ from jaxac.nets.layer import Dense
 from jaxac.nets.mlp import MLP
 from jaxac.ops.explore import GaussianOfEach
 from jaxac.ops.normalise import Standard
+from jaxac.ops.optimiser import AdamW
 from jaxac.ops.proposal import Smoothed
 from jaxac.ops.reduce import Min
 from jaxac.ops.slow import Online, Polyak
@@ -36,19 +35,6 @@ from jaxac.runners.off_policy import Norm
 
 make = td3.make
 ENVS = 128
-
-
-@frozen
-class AdamW:
-    """Adam with decay of the weights by itself. Source: Loshchilov & Hutter 2019."""
-
-    decay: Scalar = field(0.1, "of weights, per step and unit of step size", within="[0, inf)")
-    b1: Scalar = field(0.9, "decay of the gradient's mean, per step", within="[0, 1)")
-    b2: Scalar = field(0.999, "decay of its mean square, per step", within="[0, 1)")
-    eps: Scalar = field(1e-8, "added to the root mean square", within="(0, inf)")
-
-    def __call__(self, learning_rate):
-        return optax.adamw(learning_rate, self.b1, self.b2, self.eps, weight_decay=self.decay)
 
 
 def fast_td3(**changes: Any) -> ActorCritic:
@@ -62,14 +48,14 @@ def fast_td3(**changes: Any) -> ActorCritic:
         explore=GaussianOfEach(),
         proposal=Smoothed(std=0.001),
         slow=Online(),
-        optimiser=AdamW(),
+        optimiser=AdamW(decay=0.1),
     )
     critic = replace(
         base.critic,
         net=Plain(MLP((1_024, 512, 256), ReLU(), Lecun())),
         returns=Categorical(-250.0, 250.0, 101),
         slow=Polyak(0.1),
-        optimiser=AdamW(),
+        optimiser=AdamW(decay=0.1),
     )
     base = replace(
         base,
