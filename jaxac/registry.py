@@ -40,6 +40,7 @@ SUITES = {
     "mjx": "jaxac.envs.mjx",
     "navix": "jaxac.envs.adapters.navix",
     "pgx": "jaxac.envs.adapters.pgx",
+    "pixel": "jaxac.envs.pixels",
     "playground": "jaxac.envs.adapters.playground",
     "probe": "jaxac.envs.probes",
     "tabular": "jaxac.algos.tabular.env",

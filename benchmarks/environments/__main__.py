@@ -32,6 +32,7 @@ MEASURED = {
     "gymnax/DeepSea-bsuite": 1024,
     "classic/MountainCarContinuous-v0": 1024,
     "minatar/Breakout-v1": 256,
+    "pixel/PixelPendulum-v0": 256,
     "brax/ant": 64,
     "brax/halfcheetah": 64,
     "brax/hopper": 64,

@@ -1,6 +1,7 @@
 """Replay: what off-policy methods remember, and how they draw from it."""
 
 from jaxac.data.frames import Frames as Frames
+from jaxac.data.laws import Fading as Fading
 from jaxac.data.laws import Law as Law
 from jaxac.data.laws import Prioritised as Prioritised
 from jaxac.data.laws import Uniform as Uniform

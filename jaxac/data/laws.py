@@ -1,5 +1,6 @@
 """Laws: which transitions a batch is drawn from."""
 
+import math
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -55,6 +56,42 @@ class Uniform:
 
 
 @frozen
+class Fading:
+    """By age: what is recent alike, what is old less and less, whatever was learned from it.
+
+    Source: Ishuov et al. 2025, arXiv:2512.10477 (Symphony), and its authors' code: with x the share
+    of what is held that is older, in proportion to tanh((scale x)^power). Weights are 1. A time
+    step is drawn by the area above it, summed up on a grid of `num_points`; the code has the height
+    at its older end. As `scale` grows it is `Uniform`.
+    """
+
+    scale: Scalar = field(math.pi, "how far back full weights go", within="(0, inf)")
+    power: Scalar = field(math.e, "how steep they fall", within="(0, inf)")
+    num_points: Static[int] = field(1024, "points of the grid", within="[2, inf)")
+
+    def init(self, num_places):
+        return ()
+
+    def added(self, memory, fresh, gone):
+        return memory
+
+    def draw(self, key, memory, extent, num):
+        key_time, key_env = jax.random.split(key)
+        middle = (jnp.arange(self.num_points) + 0.5) / self.num_points
+        below = jnp.cumsum(jnp.tanh(jnp.power(self.scale * middle, self.power)))
+        below = jnp.concatenate([jnp.zeros(1), below / below[-1]])
+        share = jnp.interp(
+            jax.random.uniform(key_time, (num,)), below, jnp.linspace(0.0, 1.0, len(below))
+        )
+        newer = jnp.clip(extent.filled * share, 0, extent.filled - 1).astype(jnp.int32)
+        env = jax.random.randint(key_env, (num,), 0, extent.num_envs)
+        return extent.place(extent.filled - 1 - newer, env), jnp.ones(num)
+
+    def learned(self, memory, place, error):
+        return memory
+
+
+@frozen
 class Prioritised:
     """In proportion to a power of the last TD error; weights undo it as `beta` goes to 1.
 
@@ -66,7 +103,7 @@ class Prioritised:
     alpha: Scalar = field(0.6, "power of the error; 0 is uniform", within="[0, inf)")
     beta: Scalar = field(0.4, "how much weights correct, 1 in full", within="[0, 1]")
     eps: Scalar = field(1e-6, "added to the error", within="(0, inf)")
-    fan: Static[int] = field(16, "children of a node of the tree of sums", within="[2, inf)")
+    fan: Static[int] = field(8, "children of a node of the tree of sums", within="[2, inf)")
 
     def init(self, num_places):
         return sums.empty(num_places, self.fan), jnp.ones(())

@@ -1,8 +1,8 @@
 """A tree of sums over numbers >= 0: draw one in proportion to its size, change some, in parallel.
 
 A node has `fan` children, not two: an array holds each level, and a draw reads `fan` neighbours a
-level, so there are few dependent steps (`python -m benchmarks.replay laws` measures it). A parent
-is always summed anew from its children, so that rounding never adds up.
+level, so there are few dependent steps (`python -m benchmarks.off_policy laws` measures it). A
+parent is always summed anew from its children, so that rounding never adds up.
 """
 
 import jax.numpy as jnp

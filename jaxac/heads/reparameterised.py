@@ -1,7 +1,7 @@
 """Heads whose actions are differentiable functions of their outputs, in [-1, 1]."""
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -15,6 +15,9 @@ from jaxac.heads import normal
 from jaxac.nets.layer import Dense, Layer
 
 LAST = field(Dense(), "the last layer")
+STD = field(math.exp(-1.0), "of the noise, before the squashing", within="[0, inf)")
+BOUND = field(math.e, "largest noise, in standard deviations", within="[0, inf)")
+EDGE = 1e-3  # strengths are this far from 0 and 1 where they are penalised
 
 
 @runtime_checkable
@@ -120,6 +123,14 @@ class TanhNormal:
         u = before.sample(key, out)
         return jnp.tanh(u), before.log_prob(out, u)
 
+    def sample_each(self, key: Key, out: Array) -> tuple[Array, Array]:
+        """As `sample`, with a log-probability for each dimension, [..., size]."""
+        mean, raw = jnp.split(out, 2, axis=-1)
+        log_std = self.spread(raw)
+        before = normal.TanhNormal(self.low, self.high, self.shape)
+        u = before.sample(key, jnp.concatenate([mean, log_std], axis=-1))
+        return jnp.tanh(u), before.log_prob(jnp.stack([mean, log_std], -1), u[..., None])
+
     def mode(self, out):
         return jnp.tanh(jnp.split(out, 2, axis=-1)[0])
 
@@ -159,6 +170,122 @@ class Tanh:
 
 
 @frozen
+class Swaddled:
+    """tanh(s a + bounded noise), whose strength s is learned for each observation and dimension.
+
+    Source: Ishuov et al. 2025, arXiv:2512.10477 (Symphony), and its authors' code: a, s and b are
+    tanh(x / 2) of the outputs, s and b without their signs.
+    """
+
+    low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension, finite")
+    high: Static[tuple[float, ...]] = field((1.0,), "upper bound per dimension, finite")
+    shape: Static[tuple[int, ...]] = field((1,), "shape of an action")
+    std: Scalar = STD
+    bound: Scalar = BOUND
+    last: Layer = LAST
+
+    @property
+    def size(self):
+        return len(self.low)
+
+    @property
+    def num_outputs(self):
+        return 3 * self.size
+
+    def layer(self):
+        return self.last(self.num_outputs)
+
+    def sample(self, key, out):
+        a, s, _ = jnp.split(jnp.tanh(0.5 * out), 3, axis=-1)
+        noise = jnp.clip(jax.random.normal(key, a.shape), -self.bound, self.bound)
+        return jnp.tanh(jnp.abs(s) * a + self.std * noise), jnp.zeros(out.shape[:-1])
+
+    def mode(self, out):
+        a, s, _ = jnp.split(jnp.tanh(0.5 * out), 3, axis=-1)
+        return jnp.tanh(jnp.abs(s) * a)
+
+    def penalty(self, out: Array) -> Float[Array, "..."]:
+        """Swaddling: W(s^(1 / b)) + b s log s + W(b^2), W(x) = log((1 + x) / (1 - x)), on average.
+
+        It has no gradient in the b of its first term. Source: the authors' code.
+        """
+        _, s, b = jnp.split(jnp.tanh(0.5 * out), 3, axis=-1)
+        s, b = (jnp.clip(jnp.abs(x), EDGE, 1.0 - EDGE) for x in (s, b))
+        first = 2.0 * jnp.arctanh(s ** (1.0 / jax.lax.stop_gradient(b)))
+        return (first + b * s * jnp.log(s) + 2.0 * jnp.arctanh(jnp.square(b))).mean(-1)
+
+    def decode(self, action):
+        return normal.to_range(action, self.low, self.high, self.shape)
+
+
+@frozen
+class Mixture:
+    """Actions of the first of several squashed Gaussians, with the density of their mixture.
+
+    Source: arXiv:2007.06159, section 3: minus the mean of the log-probability is at most the
+    entropy of the mixture over all noise, and comes to it as draws grow.
+    """
+
+    one: TanhNormal = field(TanhNormal(), "the Gaussian of a draw of the noise")
+
+    @property
+    def size(self):
+        return self.one.size
+
+    @property
+    def num_outputs(self):
+        return self.one.num_outputs
+
+    def layer(self):
+        return self.one.layer()
+
+    def sample(self, key, out):
+        mean, raw = jnp.split(out, 2, axis=-1)
+        out = jnp.concatenate([mean, self.one.spread(raw)], axis=-1)  # [..., L, 2A]
+        before = normal.TanhNormal(self.one.low, self.one.high, self.one.shape)
+        u = before.sample(key, out[..., 0, :])
+        each = before.log_prob(out, u[..., None, :])
+        return jnp.tanh(u), jax.nn.logsumexp(each, axis=-1) - jnp.log(each.shape[-1])
+
+    def mode(self, out):
+        return self.one.mode(out[..., 0, :])
+
+    def decode(self, action):
+        return self.one.decode(action)
+
+
+class Weighed(NamedTuple):
+    """A squashed Gaussian whose log-probabilities count by dimension, as entropy is to be worth.
+
+    Source: Ji et al. 2024, arXiv:2402.14528 (ACE). Weights of 1 give the Gaussian itself.
+    """
+
+    one: TanhNormal
+    weight: Float[Array, " size"]
+
+    @property
+    def size(self):
+        return self.one.size
+
+    @property
+    def num_outputs(self):
+        return self.one.num_outputs
+
+    def layer(self):
+        return self.one.layer()
+
+    def sample(self, key, out):
+        action, each = self.one.sample_each(key, out)
+        return action, (self.weight * each).sum(-1)
+
+    def mode(self, out):
+        return self.one.mode(out)
+
+    def decode(self, action):
+        return self.one.decode(action)
+
+
+@frozen
 class Stochastic:
     """A tanh-squashed Gaussian for a bounded Box."""
 
@@ -170,6 +297,16 @@ class Stochastic:
 
 
 @frozen
+class Mixed:
+    """`Mixture` for a bounded Box."""
+
+    one: Stochastic = field(Stochastic(), "the Gaussian of a draw of the noise")
+
+    def __call__(self, space):
+        return Mixture(self.one(space))
+
+
+@frozen
 class Deterministic:
     """The tanh of the network's output, for a bounded Box."""
 
@@ -177,6 +314,18 @@ class Deterministic:
 
     def __call__(self, space):
         return Tanh(*bounded(space), self.last)
+
+
+@frozen
+class Swaddling:
+    """`Swaddled` for a bounded Box."""
+
+    std: Scalar = STD
+    bound: Scalar = BOUND
+    last: Layer = LAST
+
+    def __call__(self, space):
+        return Swaddled(*bounded(space), self.std, self.bound, self.last)
 
 
 def bounded(

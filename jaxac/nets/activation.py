@@ -74,3 +74,11 @@ class ELU:
 
     def __call__(self, x):
         return jax.nn.elu(x)
+
+
+@frozen
+class Mish:
+    """x * tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681, eq. 1."""
+
+    def __call__(self, x):
+        return x * jnp.tanh(jax.nn.softplus(x))

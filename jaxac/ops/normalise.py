@@ -112,6 +112,29 @@ class Affine:
 
 
 @frozen
+class Bytes:
+    """Bytes, which pixels are, to [0, 1]; all other numbers as they are."""
+
+    def init(self, example):
+        def scale(x):
+            return jnp.where(jnp.result_type(x) == jnp.uint8, jnp.float32(1 / 255), 1.0)
+
+        return each_number(scale, example, flags=no_statistics)
+
+    def update(self, stats, x):
+        return stats
+
+    def __call__(self, stats, x):
+        return each_number(lambda x, scale: x * scale, x, stats)
+
+    def unclipped(self, stats, x):
+        return self(stats, x)
+
+    def inverse(self, stats, y):
+        return each_number(lambda y, scale: y / scale, y, stats)
+
+
+@frozen
 class Standard:
     """Zero mean and unit variance by running statistics, then clipped.
 

@@ -50,3 +50,14 @@ class ClimbAndClone:
     def __call__(self, q, entropy_cost, action, done_action):
         scale = self.weight / jax.lax.stop_gradient(jnp.abs(q).mean())
         return entropy_cost - scale * q + jnp.square(action - done_action).mean(-1)
+
+
+@frozen
+class Rectified:
+    """Climbing |q| tanh(q / 2): what is far from 0, either way, climbs faster than what is near.
+
+    Source: the code of Ishuov et al. 2025, arXiv:2512.10477 (Symphony), where q is an advantage.
+    """
+
+    def __call__(self, q, entropy_cost, action, done_action):
+        return entropy_cost - jnp.abs(q) * jnp.tanh(0.5 * q)

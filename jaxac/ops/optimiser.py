@@ -1,10 +1,16 @@
 """Optimisers: from a (traced) learning rate to an optax gradient transformation."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
-from jaxac.core import Scalar, field, frozen
+from jaxac.core import Params, Scalar, field, frozen
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -78,3 +84,39 @@ class AdamW:
 
     def __call__(self, learning_rate):
         return optax.adamw(learning_rate, self.b1, self.b2, self.eps, weight_decay=self.decay)
+
+
+class Last(NamedTuple):
+    """The gradient of the last step."""
+
+    grads: optax.Updates
+
+
+@frozen
+class Remembering:
+    """An optimiser whose state is the `Last` gradient, and then its own."""
+
+    of: Optimiser = field(Adam(eps=1e-8), "what makes steps of the gradient")
+
+    def __call__(self, learning_rate):
+        last = optax.GradientTransformation(
+            lambda params: Last(jax.tree.map(jnp.zeros_like, params)),
+            lambda updates, state, params=None: (updates, Last(updates)),
+        )
+        return optax.chain(last, self.of(learning_rate))
+
+
+RATE = field(3e-4, "step size", within="[0, inf)", search=(1e-4, 3e-4, 1e-3))
+OPTIMISER = field(Adam(eps=1e-8), "the optimiser")
+
+
+def descend(
+    loss: Callable[[Any], tuple[Float[Array, ""], T]],
+    optimiser: optax.GradientTransformation,
+    params: Params,
+    opt_state: optax.OptState,
+) -> tuple[Params, optax.OptState, T]:
+    """A gradient step on `loss(params) -> loss, more`; `more` is given back."""
+    grads, more = jax.grad(loss, has_aux=True)(params)
+    step, opt_state = optimiser.update(grads, opt_state, params)
+    return optax.apply_updates(params, step), opt_state, more

@@ -1,11 +1,12 @@
 """Reductions: from the return distributions of an ensemble of critics to one."""
 
+import math
 from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
-from jaxac.core import Key, Params, Static, field, frozen
+from jaxac.core import Key, Params, Scalar, Static, field, frozen
 from jaxac.errors import ConfigError
 from jaxac.heads.returns import Quantiles, Returns, Value
 
@@ -89,6 +90,38 @@ class SubsetMin:
 
     def __call__(self, returns, out):
         return least(returns, out)
+
+
+@frozen
+class SortedMin:
+    """The least of the members' quantiles, one by one. Source: arXiv:2007.06159."""
+
+    def members(self, key, params):
+        return params
+
+    def __call__(self, returns, out):
+        return out.min(0)
+
+
+@frozen
+class Faded:
+    """The mean of all that members say, in order, the least weighed most: [B, 1].
+
+    Source: the code of Ishuov et al. 2025, arXiv:2512.10477 (Symphony): a share x of all being
+    less, the weight is tanh((scale (1 - x))^power).
+    """
+
+    scale: Scalar = field(math.pi, "how wide the full weights are", within="(0, inf)")
+    power: Scalar = field(math.e, "how steep they fall", within="(0, inf)")
+
+    def members(self, key, params):
+        return params
+
+    def __call__(self, returns, out):
+        pooled = jnp.sort(jnp.moveaxis(out, 0, -2).reshape(*out.shape[1:-1], -1), axis=-1)
+        share = jnp.arange(pooled.shape[-1]) / pooled.shape[-1]
+        weight = jnp.tanh(jnp.power(self.scale * (1.0 - share), self.power))
+        return (pooled * weight / weight.sum()).sum(-1, keepdims=True)
 
 
 @frozen

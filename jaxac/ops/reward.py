@@ -89,15 +89,50 @@ class ByReturn:
 
     def update(self, stats, reward, done, gamma):
         running, moments = stats
-
-        def forward(running, step):
-            reward, done = step
-            total = gamma * running + reward
-            return jnp.where(done, 0.0, total), total
-
-        running, sums = jax.lax.scan(forward, running, (reward, done))
+        running, sums = discounted_sums(running, reward, done, gamma)
         return running, add_moments(moments, sums)
 
     def __call__(self, stats, reward):
         moments: Moments = stats[1]
         return jnp.clip(reward / jnp.sqrt(moments.var + self.eps), -self.clip, self.clip)
+
+
+@frozen
+class Bounded:
+    """Rewards over the spread of their discounted sum, or over more, so that sums keep a bound.
+
+    The divisor is the larger of the sum's running standard deviation and its largest magnitude so
+    far over `bound`. The sum restarts with each episode. Source: Lee et al. 2025, arXiv:2502.15280
+    (SimbaV2), section 4.3. Without a bound it is `ByReturn` without its clip.
+    """
+
+    bound: Scalar = field(5.0, "largest magnitude of a scaled discounted sum", within="(0, inf]")
+    eps: Scalar = field(1e-8, "added to the variance", within="[0, inf)")
+
+    def init(self, num_envs):
+        return {"sum": jnp.zeros(num_envs), "moments": no_moments(()), "largest": jnp.zeros(())}
+
+    def update(self, stats, reward, done, gamma):
+        last, sums = discounted_sums(stats["sum"], reward, done, gamma)
+        return {
+            "sum": last,
+            "moments": add_moments(stats["moments"], sums),
+            "largest": jnp.maximum(stats["largest"], jnp.abs(sums).max()),
+        }
+
+    def __call__(self, stats, reward):
+        moments: Moments = stats["moments"]
+        return reward / jnp.maximum(jnp.sqrt(moments.var + self.eps), stats["largest"] / self.bound)
+
+
+def discounted_sums(
+    running: Float[Array, " N"], reward: Steps, done: Bool[Array, "T N"], gamma: Scalar
+) -> tuple[Float[Array, " N"], Steps]:
+    """The sum to go on with, 0 after an end, and the sum up to each step."""
+
+    def forward(running, step):
+        reward, done = step
+        total = gamma * running + reward
+        return jnp.where(done, 0.0, total), total
+
+    return jax.lax.scan(forward, running, (reward, done))

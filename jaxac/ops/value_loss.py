@@ -59,6 +59,19 @@ class Huber:
 
 
 @frozen
+class RectifiedHuber:
+    """e tanh(e / 2) of the error e: half its square near 0, its size far from it.
+
+    Source: Ishuov et al. 2025, arXiv:2512.10477 (Symphony).
+    """
+
+    def __call__(self, value, old_value, target):
+        del old_value
+        error = value - target
+        return error * jnp.tanh(0.5 * error)
+
+
+@frozen
 class Expectile:
     """The squared error, a share `asymmetry` of it where the target is above the prediction.
 
@@ -72,3 +85,36 @@ class Expectile:
         del old_value
         weight = jnp.where(value < target, self.asymmetry, 1.0 - self.asymmetry)
         return weight * jnp.square(value - target)
+
+
+@frozen
+class Pinball:
+    """The absolute error, a share `asymmetry` of it where the target is above the prediction.
+
+    Source: Koenker & Bassett 1978; as the loss of a state's value Hansen-Estruch et al. 2023,
+    arXiv:2304.10573, section 4. Its minimum is a quantile of the targets.
+    """
+
+    asymmetry: Scalar = field(0.7, "weight of targets above the prediction", within="(0, 1)")
+
+    def __call__(self, value, old_value, target):
+        del old_value
+        weight = jnp.where(value < target, self.asymmetry, 1.0 - self.asymmetry)
+        return weight * jnp.abs(value - target)
+
+
+@frozen
+class Exponential:
+    """exp(z) - z of z = `scale` (target - prediction), linear where z is above `cap`.
+
+    Source: Hansen-Estruch et al. 2023, arXiv:2304.10573, section 4; the cap of its code. Its
+    minimum, without the cap, is the log of the mean of exp(scale target), over `scale`.
+    """
+
+    scale: Scalar = field(1.0, "per unit of value", within="(0, inf)")
+    cap: Scalar = field(1.79, "largest z of the exponential, log(6)", within="(0, inf)")
+
+    def __call__(self, value, old_value, target):
+        del old_value
+        z = self.scale * (target - value)
+        return jnp.exp(jnp.minimum(z, self.cap)) * (1.0 + jnp.maximum(z - self.cap, 0.0)) - z

@@ -65,7 +65,7 @@ class Results:
         columns = None if metrics is None else ["run", "chunk", "step", *metrics]
         parts = [table for _, table in rundir.read_rows(self.path, self._chunks, columns)]
         runs = pd.DataFrame(
-            [(r.run, r.config, r.seed) for r in self._runs], columns=["run", "config", "seed"]
+            {k: [getattr(r, k) for r in self._runs] for k in ("run", "config", "seed")}
         )
         if not parts:
             return pd.DataFrame(columns=KEYS)

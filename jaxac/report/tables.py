@@ -116,7 +116,7 @@ def rank(
 
     numbers = configs.index.tolist()
     rows = [slice(*np.searchsorted(owner, [config, config + 1])) for config in numbers]
-    intervals = stats.bootstrap_intervals([value[one] for one in rows])
+    intervals = stats.iqm_intervals([value[one] for one in rows])
     found: list[dict[str, Any]] = []
     for config, one, (low, high) in zip(numbers, rows, intervals.tolist(), strict=True):
         seeds, lost = len(value[one]), diverged[config]

@@ -12,7 +12,7 @@ another order.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,17 +27,15 @@ from jaxac.heads.returns import Returns, Value
 from jaxac.nets import critic as nets
 from jaxac.nets.critic import CriticNet, Net, Plain, PolicyNet
 from jaxac.ops.after import After, Nothing
+from jaxac.ops.backup import Backup, Nets, OneStep
 from jaxac.ops.explore import Explore, Sampled
 from jaxac.ops.objective import Climb, Objective
-from jaxac.ops.optimiser import Adam, Optimiser
+from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend
 from jaxac.ops.proposal import Proposal, Untouched
 from jaxac.ops.reduce import Min, Reduce
 from jaxac.ops.slow import Online, Polyak, Slow
 from jaxac.ops.temperature import Fixed, Temperature
 from jaxac.runners import off_policy
-
-RATE = field(3e-4, "step size", within="[0, inf)", search=(1e-4, 3e-4, 1e-3))
-OPTIMISER = field(Adam(eps=1e-8), "the optimiser")
 
 
 @frozen
@@ -66,56 +64,6 @@ class Critic:
     slow: Slow = field(Polyak(), "the copy that targets are of")
     optimiser: Optimiser = OPTIMISER
     num: Static[int] = field(2, "critics in the ensemble", within="[1, inf)")
-
-
-class Nets(NamedTuple):
-    """What a learner has learned, as functions; `key` feeds whatever is drawn."""
-
-    alpha: Any
-    returns: Returns
-    policy: Callable[..., tuple[Array, Array]]
-    """`policy(key, obs) -> action, log_prob`"""
-    proposal: Callable[..., tuple[Array, Array]]
-    """the same of the slow policy, for targets"""
-    out: Callable[..., Array]
-    """`out(key, obs, action) -> [E, B, K]` of all critics"""
-    slow_out: Callable[..., Array]
-    """`slow_out(key, obs, action) -> [B, K]`, of the slow critics' reduction"""
-
-
-@runtime_checkable
-class Backup(Protocol):
-    """From a batch to what the critics are trained towards; a learned part stands beside it."""
-
-    def init(self, key: Key, obs: Any, action: Array) -> Any:
-        """Memory before any data, for observations and actions [N, ...]."""
-        ...
-
-    def __call__(self, key: Key, memory: Any, nets: Nets, batch: Batch) -> Any:
-        """The target of each transition, as `nets.returns.loss` takes it."""
-        ...
-
-    def learn(self, key: Key, memory: Any, nets: Nets, batch: Batch) -> tuple[Any, Metrics]:
-        """Memory after a batch."""
-        ...
-
-
-@frozen
-class OneStep:
-    """r + d (Z'(s', a') - alpha log pi(a'|s')). Source: arXiv:1812.05905, eq. 5 and 6."""
-
-    def init(self, key, obs, action):
-        return ()
-
-    def __call__(self, key, memory, nets, batch):
-        key_action, key_out, key_backup = jax.random.split(key, 3)
-        action, log_prob = nets.proposal(key_action, batch.final_obs)
-        out = nets.slow_out(key_out, batch.final_obs, action)
-        shift = batch.reward - batch.discount * nets.alpha * log_prob
-        return nets.returns.backup(key_backup, out, shift, batch.discount)
-
-    def learn(self, key, memory, nets, batch):
-        return memory, {}
 
 
 @frozen
@@ -171,7 +119,7 @@ def begin(built: Parts, key: Key, hp: ActorCritic, obs: Any) -> Learner:
         {k: plan.optimiser(plan.learning_rate).init(params[k]) for k, plan in plans.items()},
         {k: plan.slow.init(params[k]) for k, plan in plans.items()},
         hp.temperature.init(),
-        hp.backup.init(key_backup, obs, action),
+        hp.backup.init(key_backup, obs, action, hp.critic.num),
         jnp.int32(0),
     )
 
@@ -221,7 +169,7 @@ def critic_step(
         return total, ({"critic_loss": total, "q": q.mean()}, returns.error(out, target).mean(0))
 
     optimiser = hp.critic.optimiser(hp.critic.learning_rate)
-    params, opt_state, (metrics, error) = off_policy.descend(
+    params, opt_state, (metrics, error) = descend(
         loss, optimiser, learner.params["critic"], learner.opt_state["critic"]
     )
     memory, more = hp.backup.learn(key_learn, learner.backup, nets, batch)
@@ -257,7 +205,7 @@ def actor_step(
         return total, {"actor_loss": total, "entropy": -log_prob.mean()}
 
     optimiser = hp.actor.optimiser(hp.actor.learning_rate)
-    params, opt_state, metrics = off_policy.descend(
+    params, opt_state, metrics = descend(
         loss, optimiser, learner.params["actor"], learner.opt_state["actor"]
     )
     temperature = hp.temperature.update(learner.temperature, metrics["entropy"], built.head.size)
@@ -277,9 +225,11 @@ def one_round(
     hp: ActorCritic,
     batches: Batch,
     critic_step: Callable[..., Any] = critic_step,
+    actor_step: Callable[..., Any] = actor_step,
 ) -> tuple[Learner, Metrics, Float[Array, "C B"]]:
     """A critic step on each of the batches [C, B, ...], and an actor step on the last."""
     key_critic, key_actor, key_after = jax.random.split(key, 3)
+    before = learner.step
 
     def step(learner, x):
         learner, metrics, error = critic_step(built, hp, x[0], learner, x[1])
@@ -293,7 +243,7 @@ def one_round(
     def fresh(key):
         return begin(built, key, hp, last.obs)
 
-    learner = hp.after(key_after, learner, fresh)
+    learner = hp.after(key_after, learner, fresh, before)
     return learner, {**jax.tree.map(jnp.mean, metrics), **more}, errors
 
 
@@ -302,9 +252,16 @@ def make(env: Env, learn: Callable[..., Any] = one_round) -> Algorithm:
 
     Raises `EnvError` for actions that are no bounded Box.
     """
+    return off_policy.make(env, method(env, learn))
+
+
+def method(
+    env: Env, learn: Callable[..., Any] = one_round, build: Callable[..., Parts] = parts
+) -> off_policy.Method:
+    """What `make` makes, whose head and networks are those of `build(env, hp)`."""
 
     def built(hp: ActorCritic) -> Parts:
-        return parts(env, hp)
+        return build(env, hp)
 
     def output(key, learner, hp, obs):
         return built(hp).policy.apply(learner.params["actor"], key, obs)
@@ -321,16 +278,13 @@ def make(env: Env, learn: Callable[..., Any] = one_round) -> Algorithm:
         out = built(hp).critics.apply(learner.params["critic"], None, obs, mode(learner, hp, obs))
         return hp.critic.returns.mean(out).mean(0)
 
-    return off_policy.make(
-        env,
-        off_policy.Method(
-            init=lambda key, hp, obs: begin(built(hp), key, hp, obs),
-            explore=explore,
-            mode=mode,
-            random=lambda key, hp, obs: uniform(key, built(hp).head, hp.num_envs),
-            learn=lambda key, learner, hp, batches: learn(built(hp), key, learner, hp, batches),
-            value=value,
-            decode=lambda hp, action: built(hp).head.decode(action),
-            memory=lambda hp, num: hp.actor.explore.init(num, built(hp).head.size),
-        ),
+    return off_policy.Method(
+        init=lambda key, hp, obs: begin(built(hp), key, hp, obs),
+        explore=explore,
+        mode=mode,
+        random=lambda key, hp, obs: uniform(key, built(hp).head, hp.num_envs),
+        learn=lambda key, learner, hp, batches: learn(built(hp), key, learner, hp, batches),
+        value=value,
+        decode=lambda hp, action: built(hp).head.decode(action),
+        memory=lambda hp, num: hp.actor.explore.init(num, built(hp).head.size),
     )

@@ -1,12 +1,12 @@
 """Act, remember, draw, learn: the loop that every method with a replay buffer shares."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jaxac.core import (
     Algorithm,
@@ -29,8 +29,6 @@ from jaxac.envs.contract import Env
 from jaxac.ops.normalise import Identity, Normaliser
 from jaxac.ops.reward import Raw, RewardScale
 from jaxac.runners import on_policy
-
-T = TypeVar("T")
 
 
 @frozen
@@ -72,6 +70,20 @@ class Settings:
     eval_episodes: Static[int] = field(16, "episodes per evaluation", within="[1, inf)")
 
 
+def transitions(key: Key, hp: Any, buffer: Buffer, stats: dict[str, Any]) -> tuple[Batch, Array]:
+    """Of each critic step a batch, [critic_steps, B, ...], and all places, for the replay's law."""
+    num = hp.critic_steps * hp.batch_size
+    batch = hp.replay.sample(
+        key, buffer, num, hp.gamma, lambda r: hp.norm.reward(stats["reward"], r)
+    )
+    obs, final_obs = (hp.norm.obs(stats["obs"], x) for x in (batch.obs, batch.final_obs))
+    shape = hp.critic_steps, hp.batch_size
+    batches = jax.tree.map(
+        lambda x: x.reshape(*shape, *x.shape[1:]), replace(batch, obs=obs, final_obs=final_obs)
+    )
+    return batches, batch.place
+
+
 class Method(NamedTuple):
     """What a method is beyond its loop: pure functions of a learner, a pytree of its own making.
 
@@ -95,6 +107,18 @@ class Method(NamedTuple):
     """`decode(hp, action)`: the environment's action"""
     memory: Callable[..., Any] = lambda hp, num: ()
     """`memory(hp, num)`: what exploration remembers before an episode, zeros [N, ...]"""
+    draw: Callable[..., tuple[Any, Array]] = transitions
+    """`draw(key, hp, buffer, stats) -> batches, place`: what a round learns from"""
+
+
+@frozen
+class Learner:
+    """One network as it is trained, where a method has no more, and its slow copy."""
+
+    params: Params
+    opt_state: optax.OptState
+    slow: Any
+    step: Int  # gradient steps
 
 
 @frozen
@@ -217,37 +241,16 @@ def rounds(
 ) -> tuple[Any, Any, dict[str, Mean]]:
     """The learning of one update: the learner, the law's memory and the mean of each metric."""
 
-    def see(batch: Batch) -> Batch:
-        obs, final_obs = (hp.norm.obs(stats["obs"], x) for x in (batch.obs, batch.final_obs))
-        return replace(batch, obs=obs, final_obs=final_obs)
-
     def one(carried, key):
         learner, memory = carried
         key_draw, key_learn = jax.random.split(key)
         now = replace(buffer, memory=memory)
-        num = hp.critic_steps * hp.batch_size
-        batch = hp.replay.sample(
-            key_draw, now, num, hp.gamma, lambda r: hp.norm.reward(stats["reward"], r)
-        )
-        shape = hp.critic_steps, hp.batch_size
-        batches = jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), see(batch))
+        batches, place = method.draw(key_draw, hp, now, stats)
         learner, metrics, errors = method.learn(key_learn, learner, hp, batches)
-        memory = hp.replay.law.learned(memory, batch.place, errors.reshape(num))
+        memory = hp.replay.law.learned(memory, place, errors.reshape(place.shape))
         return (learner, memory), metrics
 
     (learner, memory), metrics = jax.lax.scan(
         one, (learner, buffer.memory), jax.random.split(key, hp.num_rounds)
     )
     return learner, memory, {k: Mean(v.mean(), jnp.ones(())) for k, v in metrics.items()}
-
-
-def descend(
-    loss: Callable[[Any], tuple[Float[Array, ""], T]],
-    optimiser: optax.GradientTransformation,
-    params: Params,
-    opt_state: optax.OptState,
-) -> tuple[Params, optax.OptState, T]:
-    """A gradient step on `loss(params) -> loss, more`; `more` is given back."""
-    grads, more = jax.grad(loss, has_aux=True)(params)
-    step, opt_state = optimiser.update(grads, opt_state, params)
-    return optax.apply_updates(params, step), opt_state, more

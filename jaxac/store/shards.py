@@ -58,8 +58,9 @@ def decode(data: bytes, name: str, columns: Sequence[str] | None = None) -> pa.T
 
 def only(table: pa.Table, chunks: Sequence[int]) -> pa.Table:
     """The rows of some chunks; a shard may hold others, which were trained again since."""
-    wanted = np.isin(table["chunk"].to_numpy(), chunks)
-    return table if wanted.all() else table.filter(pa.array(wanted))
+    if set(table["chunk"].unique().to_pylist()) <= set(chunks):
+        return table
+    return table.filter(pa.array(np.isin(table["chunk"].to_numpy(), chunks)))
 
 
 def merged(parts: Sequence[pa.Table]) -> bytes:

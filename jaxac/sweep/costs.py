@@ -15,6 +15,7 @@ import jaxac
 from jaxac import config
 from jaxac.core import replace
 from jaxac.errors import StoreError
+from jaxac.runners import off_policy
 from jaxac.store import files
 from jaxac.sweep import device, lanes
 from jaxac.sweep.plan import Group, Plan, with_widths
@@ -22,6 +23,7 @@ from jaxac.sweep.plan import Group, Plan, with_widths
 SMALL = (2, 8)  # lanes: memory grows linearly with them, so two widths tell it all
 KEPT_FREE = 0.1  # share of the free memory
 LEAST_SECONDS, LEAST_ROUNDS = 1.0, 3  # of timing
+BRIEF = 0.2  # seconds of a chunk of one update, below which what chunks take beside updates counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +49,12 @@ class Costs:
     bytes: int  # of memory, states included
     compile: float  # seconds
     update: float  # seconds
+    beside: float  # seconds of a chunk beside its updates: states go in and out
     evaluation: float  # seconds
 
     def chunk(self, group: Group) -> float:
         """Seconds of a chunk of a group's batch, its evaluation included."""
-        return group.num_updates * self.update + self.evaluation
+        return group.num_updates * self.update + self.beside + self.evaluation
 
     def whole(self, group: Group) -> float:
         """Seconds of all of a group's training, one batch after another."""
@@ -65,7 +68,7 @@ def memory(plan: Plan, group: Group) -> Memory:
     """
 
     def measured() -> Memory:
-        short = _one_update(plan, group)
+        short = _shortened(plan, group, 1)
         few, more = (lanes.compile_program(short, group, width).bytes for width in SMALL)
         per_lane = (more - few) / (SMALL[1] - SMALL[0])
         return Memory(few - SMALL[0] * per_lane, per_lane)
@@ -74,15 +77,28 @@ def memory(plan: Plan, group: Group) -> Memory:
 
 
 def costs(plan: Plan, group: Group) -> Costs:
-    """What a batch as wide as the group's takes: a program of one update, compiled and timed."""
+    """What a batch as wide as the group's takes: a program of one update, compiled and timed.
+
+    Where an update is brief so is a program of several, for what a chunk takes beside its updates.
+    Methods with a warm-up learn from the first.
+    """
+
+    def begun(num_updates: int) -> tuple[lanes.Program, Any]:
+        short = _shortened(plan, group, num_updates)
+        program = lanes.compile_program(short, group, group.width)
+        return program, program.start(*lanes.arguments(short, group.runs, group.width))
 
     def measured() -> Costs:
-        short = _one_update(plan, group)
-        program = lanes.compile_program(short, group, group.width)
-        states = program.start(*lanes.arguments(short, group.runs, group.width))
+        program, states = begun(1)
         evaluation = _seconds(lambda states: (states, program.evaluate(states)), states)
-        update = _seconds(program.chunk, states)
-        return Costs(program.bytes, program.compile_seconds, update, evaluation)
+        one, num = _seconds(program.chunk, states), 1
+        many = one
+        if one < BRIEF:
+            num = 2 + int(BRIEF / one)
+            longer, states = begun(num)
+            many = max(_seconds(longer.chunk, states), one)
+        update = (many - one) / (num - 1) if num > 1 else one
+        return Costs(program.bytes, program.compile_seconds, update, one - update, evaluation)
 
     return _kept(Costs, plan, group, group.width, measured)
 
@@ -103,11 +119,16 @@ def folder() -> Path:
     return platformdirs.user_cache_path("jaxac") / "costs"
 
 
-def _one_update(plan: Plan, group: Group) -> Plan:
-    """The plan with chunks of one update, which compile and run alike but end soon."""
+def _shortened(plan: Plan, group: Group, num_updates: int) -> Plan:
+    """The plan with chunks of fewer updates, which compile and run alike but end soon."""
     members = {plan.run(number).config for number in group.runs}
+
+    def short(hp: Any) -> Any:
+        hp = replace(hp, num_updates=num_updates)
+        return replace(hp, warm_up=0.0) if isinstance(hp, off_policy.Settings) else hp
+
     configs = [
-        dataclasses.replace(c, hp=replace(c.hp, num_updates=1)) if i in members else c
+        dataclasses.replace(c, hp=short(c.hp)) if i in members else c
         for i, c in enumerate(plan.configs)
     ]
     return dataclasses.replace(plan, configs=tuple(configs))
@@ -126,7 +147,7 @@ def _seconds(step: Callable[[Any], tuple[Any, Any]], states: Any) -> float:
 
 def _path(kind: type, plan: Plan, group: Group, width: int) -> Path:
     """By all that a program depends on, but for how many updates a chunk has."""
-    first = _one_update(plan, group).configs[plan.run(group.runs[0]).config]
+    first = _shortened(plan, group, 1).configs[plan.run(group.runs[0]).config]
     program = [
         *plan.tasks[group.task].names,
         config.to_json(plan.sweep.wrappers),

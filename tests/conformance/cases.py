@@ -33,7 +33,7 @@ KINDS = {
         "FinalObservation": probes.final_observation(LINE),
     },
 }
-ANY = {"eval_episodes": 64, "gamma": GAMMA}
+ANY = {"eval_episodes": 16, "gamma": GAMMA}
 ON_POLICY = {
     **ANY,
     "num_envs": 16,
@@ -52,7 +52,7 @@ OFF_POLICY = {
     "batch_size": 64,
     "replay.capacity": 4096,
     "norm.obs": {"op": "Affine", "shift": -0.5},  # at 0 a ReLU without bias is dead
-    "num_updates": 50,
+    "num_updates": 25,
 }
 PATTERNS = {
     "*hidden": (32,),
@@ -68,12 +68,38 @@ PATTERNS = {
 }
 """Fields of off-policy methods: entropy is worth next to nothing, or values would hold it."""
 SETTINGS: dict[str, dict[str, Any]] = {
+    "ace": {"after.every": 800},
     "aro_ddpg": {"backup.learning_rate": 0.0},  # held at 0: the discounted values
+    "bro": {
+        "after.at": (200,),
+        "batch_size": 64,
+        "critic.returns.num": 11,
+        "num_rounds": 2,
+        "optimist.weight_rate": 0.0,
+    },
     "d4pg": {"actor.slow.every": 10, "critic.slow.every": 10},
+    "domo_ac": {"entropy_coef": 0.0, "length": 4, "batch_size": 32, "num_rounds": 1},
     "dsac_v1": {"actor.learning_rate": {"op": "Linear", "start": 1e-3, "end": 0.0}},
     "dr_sac": {"backup.radius": 0.01, "backup.num_samples": 5},
     "droq": {"critic_steps": 4},
     "fast_td3": {"actor.optimiser.decay": 0.0, "critic.optimiser.decay": 0.0},
+    "idac": {
+        "critic.net.noise": 1,  # least of two noisy samples, noise that shrinks late: a bias
+        "actor.net.noise": 1,
+        "critic.returns.num": 8,
+        "actor.net.num": 2,
+        "batch_size": 32,
+    },
+    "hyper_critic": {"critic.learning_rate": {"op": "Linear", "start": 1e-3, "end": 0.0}},
+    "iqn": {"returns.num": 16, "returns.num_target": 32, "returns.num_cosines": 16},
+    "idql": {
+        "behaviour.net.num_blocks": 1,
+        "critic.slow.tau": 0.5,
+        "eval_episodes": 16,
+        "num_actions": 32,
+        "replay.capacity": 32_768,  # it clones all that it holds, early actions too
+        "value.value_loss.asymmetry": 0.8,
+    },
     "iterated_qn": {"chain.every": 2, "num": 3},
     "pqn": {
         "lam": 0.9,
@@ -83,10 +109,28 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "qr_dqn": {"returns.num": 25},
     "redq": {"critic_steps": 4, "critic.num": 4},
+    "simba_v2": {"norm.reward": "Raw"},  # its own scale changes what a value means
+    "symphony": {  # what restrains actions, and the noise of the policy, have a price in value
+        "swaddle": 0.0,
+        "actor.actions.std": 0.05,
+        "actor.optimiser.decay": 0.0,
+        "critic.optimiser.decay": 0.0,
+        "critic.returns.num": 8,
+    },
+    "saq": {"codec.net.num_codes": 32, "penalty.weight": 0.01},
     "tqc": {"critic.num": 2},
 }
 """What a method needs beside that."""
-UPDATES = {"ppo": 150, "a2c": 1_500, "droq": 600, "pqn": 600, "redq": 600}
+UPDATES = {
+    "ppo": 150,
+    "a2c": 1_500,
+    "droq": 600,
+    "fast_sac": 600,
+    "idql": 1_200,
+    "pqn": 600,
+    "idac": 1_000,
+    "redq": 600,
+}
 """Updates until the probes are solved, where they are not 1,500."""
 
 
@@ -121,6 +165,12 @@ class Case:
     def num_lanes(self) -> int:
         """Lanes of the program."""
         return len(self.probes)
+
+    @functools.cached_property
+    def first(self) -> tuple[Any, Any, Any]:
+        """States of the lanes below, and states and metrics after their first chunk."""
+        states = self.states()
+        return states, *self.advance(states)
 
     def states(self, rates=(1e-4, 1e-3, 1e-2), seeds=(0, 1, 2)) -> Any:
         """Lanes that differ in learning rates and seed, on one probe; the last fills up."""
@@ -188,6 +238,18 @@ def _case(key: str, kind: str) -> Case:
     states = start(lanes, stacked, lanes.astype(np.int32))
     compiled = jax.jit(jax.vmap(advance)).lower(states).compile()
     return Case(key, found, env, algorithm, hp, start, compiled, traces)
+
+
+def on_host(tree: Any) -> Any:
+    """Arrays in numpy, of which lanes are taken without compiling; random keys stay keys."""
+    return jax.tree.map(
+        lambda x: x if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else np.asarray(x), tree
+    )
+
+
+def lane(tree: Any, i: int) -> Any:
+    """A lane of a tree [lanes, ...]."""
+    return jax.tree.map(lambda x: x[i], tree)
 
 
 def params_of(state: Any, change: Any = lambda x: x) -> tuple[list[Any], Any]:

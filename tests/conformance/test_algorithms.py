@@ -1,7 +1,6 @@
 """Every registered algorithm keeps the contract. One compiled program serves all tests of one."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,7 +11,7 @@ from jaxac.report import exported
 from jaxac.report.policy import load_policy, of_state
 from jaxac.store import checkpoints
 
-from .cases import assert_equal, case, params_of
+from .cases import assert_equal, case, lane, on_host, params_of
 
 KEYS = sorted(registry.records())
 
@@ -22,14 +21,9 @@ def c(request):
     return case(request.param)
 
 
-def lane(tree, i):
-    return jax.tree.map(lambda x: x[i], tree)
-
-
 def test_two_chunks_are_traced_once(c):
     before = len(c.traces)
-    states, _ = c.advance(c.states())
-    c.advance(states)
+    c.advance(c.first[1])
     assert before == len(c.traces) == 1
 
 
@@ -39,7 +33,7 @@ def test_compiled_programs_call_no_lapack(c):
 
 
 def test_metrics_are_finite_scalars_per_lane(c):
-    _, metrics = c.advance(c.states())
+    _, _, metrics = c.first
     assert {"eval_return", "finite"} <= set(metrics)
     for name, x in metrics.items():
         assert x.shape == (c.num_lanes,), name
@@ -49,9 +43,14 @@ def test_metrics_are_finite_scalars_per_lane(c):
 
 
 def test_a_poisoned_lane_is_told_and_leaves_its_neighbours_alone(c):
-    states = c.states()
-    clean, metrics = c.advance(states)
-    poisoned, poisoned_metrics = c.advance(params_of(states, lambda x: x.at[1].set(jnp.nan))[1])
+    states, clean, metrics = on_host(c.first)
+
+    def poison(x):
+        x = x.copy()
+        x[1] = np.nan
+        return x
+
+    poisoned, poisoned_metrics = on_host(c.advance(params_of(states, poison)[1]))
     for i in (0, 2):
         assert_equal(lane(clean, i), lane(poisoned, i))
         assert_equal(lane(metrics, i), lane(poisoned_metrics, i))
@@ -60,9 +59,9 @@ def test_a_poisoned_lane_is_told_and_leaves_its_neighbours_alone(c):
 
 def test_a_lane_does_not_depend_on_its_position_or_neighbours(c):
     rates, seeds = (1e-4, 1e-3, 1e-2), (0, 1, 2)
-    there, there_metrics = c.advance(c.states(rates, seeds))
-    back, back_metrics = c.advance(c.states(rates[::-1], seeds[::-1]))
-    alone, _ = c.advance(c.states(rates[1:2] * 3, seeds[1:2] * 3))
+    _, there, there_metrics = on_host(c.first)
+    back, back_metrics = on_host(c.advance(c.states(rates[::-1], seeds[::-1])))
+    alone, _ = on_host(c.advance(c.states(rates[1:2] * 3, seeds[1:2] * 3)))
     for i in range(3):
         assert_equal(lane(there, i), lane(back, 2 - i))
         assert_equal(lane(there_metrics, i), lane(back_metrics, 2 - i))
@@ -70,26 +69,25 @@ def test_a_lane_does_not_depend_on_its_position_or_neighbours(c):
 
 
 def test_seeds_and_learning_rates_matter(c):
-    states, _ = c.advance(c.states((1e-3, 1e-3, 1e-2), (0, 1, 1)))
+    states, _ = on_host(c.advance(c.states((1e-3, 1e-3, 1e-2), (0, 1, 1))))
     a, b, d = (np.concatenate([np.ravel(x[i]) for x in params_of(states)[0]]) for i in range(3))
     assert np.abs(a - b).max() > 0
     assert np.abs(b - d).max() > 0
 
 
 def test_a_run_that_is_cut_at_five_points_is_the_undisturbed_one_bit_for_bit(c):
-    whole = cut = c.states()
+    cut, whole, whole_metrics = c.first
     for _ in range(5):
         restored = checkpoints.decode(checkpoints.encode(cut), cut, "test")
         assert_equal(restored, cut)
-        whole, whole_metrics = c.advance(whole)
         cut, metrics = c.advance(restored)
         assert_equal(cut, whole)
         assert_equal(metrics, whole_metrics)
+        whole, whole_metrics = c.advance(whole)
 
 
 def test_an_exported_lane_acts_as_the_run_does(c, tmp_path):
-    states, _ = c.advance(c.states())
-    whole, path = lane(states, 1), tmp_path / "policy.safetensors"
+    whole, path = lane(on_host(c.first[1]), 1), tmp_path / "policy.safetensors"
     params, hp = exported.values(whole.env_params), config.to_json(c.hp)
     about = exported.About(
         algorithm=c.key,
@@ -112,10 +110,10 @@ def test_an_exported_lane_acts_as_the_run_does(c, tmp_path):
     of_state(about, c.env, c.algorithm, whole).save(path)
     policy, act = load_policy(path, env=c.env.name), jax.jit(c.algorithm.act)
     _, obs = jax.vmap(c.env.reset, (0, None))(jax.random.split(jax.random.key(1), 2), c.env.params)
-    for key in (None, jax.random.key(0)):
-        action, carry = policy(obs, key=key)
-        assert_equal((action, carry), act(whole, obs, None, key))
-        assert_equal(policy(obs, carry, key), act(whole, obs, carry, key))
+    action, carry = policy(obs)
+    assert_equal((action, carry), act(whole, obs))
+    key = jax.random.key(0)
+    assert_equal(policy(obs, carry, key), act(whole, obs, carry, key))
     read, held = (sum(x.nbytes for x in jax.tree.leaves(s)) for s in (policy.state, whole))
     assert 0 < read < held / 2, "optimisers, buffers and environments stay behind"
 

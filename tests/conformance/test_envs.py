@@ -28,6 +28,7 @@ NAMES = (
     "mjx/InvertedPendulum-v5",
     "classic/MountainCarContinuous-v0",
     "minatar/Freeway-v0",
+    "pixel/PixelPendulumSpeed-v0",
     "navix/Navix-Empty-5x5-v0",
     "xminigrid/MiniGrid-DoorKey-5x5",
     "jumanji/Snake-v1",

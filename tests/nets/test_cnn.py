@@ -157,7 +157,8 @@ def test_a_shared_trunk_with_the_encoder_is_the_cnn():
 def test_trunks_and_encoders_are_slots():
     hp = configure(PPO(), {"net": {"op": "TwoTrunks", "actor": "CNN", "critic.hidden": [7]}})
     assert hp.net == TwoTrunks(CNN(), MLP((7,)))
-    assert set(choices(hp, "net.actor")) == {"MLP", "CNN"}
+    trunks = {"BroNet", "CNN", "MLP", "NormedMLP", "SimBa"}
+    assert set(choices(hp, "net.actor")) == trunks
     assert set(choices(PPO(), "net.encoder")) == {"Flatten", "Conv"}
     hp = configure(PPO(), {"net.encoder": "Conv", "net.encoder.strides": [2], "net.hidden": [9]})
     assert hp.net == ActorCritic((9,), encoder=Conv(strides=(2,)))

@@ -1,6 +1,14 @@
 """Off-policy methods: act, remember, draw, learn."""
 
-from jaxac.algos.off_policy.records import deterministic, distributional, networks, soft, values
+from jaxac.algos.off_policy.records import (
+    deterministic,
+    distributional,
+    networks,
+    slots,
+    soft,
+    stretches,
+    values,
+)
 
 RECORDS = (
     *values.RECORDS,
@@ -8,4 +16,6 @@ RECORDS = (
     *soft.RECORDS,
     *networks.RECORDS,
     *distributional.RECORDS,
+    *slots.RECORDS,
+    *stretches.RECORDS,
 )

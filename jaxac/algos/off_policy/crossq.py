@@ -6,8 +6,9 @@ statistics of their mixture; no slow copies; wide critics; a policy step to thre
 Policies climb the critics normalised by running statistics, which stand beside the critics'
 parameters and have no gradient. With a trunk that normalises nothing it is SAC without slow copies
 (`pytest tests/algos/off_policy/test_crossq.py`).
-Departs from the paper: batch normalisation, not renormalisation as in the authors' code; no batch
-normalisation in the policy; three environment steps, then three critic steps and a policy step.
+Departs from the paper: batch normalisation, where the authors' code (github.com/adityab/CrossQ)
+turns to renormalisation after 100,000 steps; no batch normalisation in the policy; three
+environment steps, then three critic steps and a policy step.
 """
 
 import functools
@@ -23,9 +24,10 @@ from jaxac.data.replay import Batch
 from jaxac.envs.contract import Box, Env, view
 from jaxac.nets.batch_norm import STATISTICS, BatchNormMLP
 from jaxac.nets.critic import Plain
-from jaxac.ops.optimiser import Adam
+from jaxac.ops.optimiser import Adam, descend
 from jaxac.ops.slow import Online
-from jaxac.runners import actor_critic, off_policy
+from jaxac.ops.temperature import Learned
+from jaxac.runners import actor_critic
 from jaxac.runners.actor_critic import Actor, ActorCritic, Critic, Learner, Parts
 
 DELAY = 3  # critic steps to a policy step
@@ -37,6 +39,7 @@ def crossq(**changes: Any) -> ActorCritic:
     base = sac.sac(
         actor=Actor(learning_rate=1e-3, optimiser=adam),
         critic=Critic(learning_rate=1e-3, net=Plain(BatchNormMLP()), slow=Online(), optimiser=adam),
+        temperature=Learned(learning_rate=1e-3),
         num_steps=DELAY,
         critic_steps=DELAY,
         warm_up=5_000,
@@ -74,7 +77,7 @@ def critic_step(
         return total, (metrics, returns.error(out, target).mean(0), moved)
 
     optimiser = hp.critic.optimiser(hp.critic.learning_rate)
-    params, opt_state, (metrics, error, moved) = off_policy.descend(
+    params, opt_state, (metrics, error, moved) = descend(
         loss, optimiser, learner.params["critic"], learner.opt_state["critic"]
     )
     learner = replace(

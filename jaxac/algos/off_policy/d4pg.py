@@ -1,12 +1,14 @@
 """Distributed distributional deterministic policy gradient (D4PG), as one learner.
 
-Source: Barth-Maron et al. 2018, arXiv:1804.08617, Algorithm 1 and section 4.
+Source: Barth-Maron et al. 2018, arXiv:1804.08617, Algorithm 1 and section 4; rates, noise and grid
+as in Acme (github.com/google-deepmind/acme), of the same laboratory.
 Against `ddpg`: the critic says a distribution over a grid of returns, targets hold five rewards,
 replay is prioritised with weights that correct in full, exploration is independent noise, and the
 slow copies are of the last multiple of 100 steps.
-Departs from the paper: one process with `num_envs` environments in place of many actors; weights
-are over the largest of the batch; two layers of 256. The paper finds that priorities help little:
-`d4pg(replay=Replay(num_steps=5))` draws evenly. The grid's ends depend on the task.
+Departs from the paper: one process with `num_envs` environments in place of many actors, and a step
+of learning to each of theirs; priorities are cross-entropies to the power 0.6, a choice of ours,
+and weights are over the largest of the batch; two layers of 256. The paper finds that priorities
+help little: `d4pg(replay=Replay(num_steps=5))` draws evenly. The grid's ends depend on the task.
 """
 
 from typing import Any

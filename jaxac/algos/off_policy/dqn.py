@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaxac.core import Algorithm, Int, Key, Metrics, Params, Scalar, Static, field, frozen, replace
+from jaxac.core import Algorithm, Key, Metrics, Params, Scalar, Static, field, frozen, replace
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Discrete, Env
 from jaxac.errors import EnvError
@@ -23,10 +23,12 @@ from jaxac.nets import critic as nets
 from jaxac.nets.critic import Net, Plain, ValuesNet
 from jaxac.ops.bootstrap import Bootstrap, Max, Values
 from jaxac.ops.choice import Choice, EpsilonGreedy, any_legal
-from jaxac.ops.optimiser import Adam, Optimiser
+from jaxac.ops.conservative import Free, ValuesPenalty
+from jaxac.ops.optimiser import Adam, Optimiser, descend
 from jaxac.ops.slow import Hard, Slow
 from jaxac.ops.value_loss import Huber
 from jaxac.runners import off_policy
+from jaxac.runners.off_policy import Learner
 
 
 @frozen
@@ -40,18 +42,9 @@ class DQN(off_policy.Settings):
     bootstrap: Bootstrap = field(Max(), "what the next actions are worth together")
     choice: Choice = field(EpsilonGreedy(), "the action that is tried")
     slow: Slow = field(Hard(), "the copy that targets are of")
+    penalty: ValuesPenalty = field(Free(), "what is added to the loss, of all actions' values")
     optimiser: Optimiser = field(Adam(eps=1e-8), "the optimiser")
     num_steps: Static[int] = field(4, "steps of each environment per update", within="[1, inf)")
-
-
-@frozen
-class Learner:
-    """What is trained."""
-
-    params: Params
-    opt_state: optax.OptState
-    slow: Any
-    step: Int  # gradient steps
 
 
 class Parts(NamedTuple):
@@ -99,12 +92,14 @@ def regress(
     target = jax.lax.stop_gradient(target_of(built, hp, key_target, learner, batch))
 
     def loss(params):
-        out = built.net.apply(params, key_net, batch.obs)
-        out = jnp.take_along_axis(out, batch.action[:, None, None], 1)[:, 0]
-        total = (batch.weight * hp.returns.loss(out, jax.lax.stop_gradient(out), target)).mean()
+        every = built.net.apply(params, key_net, batch.obs)
+        out = jnp.take_along_axis(every, batch.action[:, None, None], 1)[:, 0]
+        penalty = hp.penalty(legal(hp.returns.mean(every), batch.obs), batch.action)
+        each = hp.returns.loss(out, jax.lax.stop_gradient(out), target) + penalty
+        total = (batch.weight * each).mean()
         return total, ({"loss": total, "q": hp.returns.mean(out).mean()}, out)
 
-    params, opt_state, (metrics, out) = off_policy.descend(
+    params, opt_state, (metrics, out) = descend(
         loss, built.optimiser, learner.params, learner.opt_state
     )
     learner = replace(learner, params=params, opt_state=opt_state, step=learner.step + 1)

@@ -5,6 +5,8 @@ Against `sac`: dropout and layer normalisation in the critics, in targets too; t
 mean of the critics; twenty critic steps to an environment step and a policy step. No dropout, no
 normalisation, `Min` for the policy and one critic step give SAC
 (`pytest tests/algos/off_policy/test_droq.py`).
+Departs from the paper: one dropout rate, 0.01, not 0.0001 to 0.1 by task; the target entropy is
+minus the number of action dimensions, as in `sac`, not chosen by task as in MBPO.
 """
 
 from typing import Any

@@ -1,10 +1,14 @@
 """Distributional soft actor-critic (DSAC) with a Gaussian of the return, in its first version.
 
 Source: Duan et al. 2021, arXiv:2001.02811, Algorithm 1; the gradients and rates of the authors'
-code (github.com/Jingliang-Duan/DSAC-v1), where they differ from the paper's.
+code (github.com/Jingliang-Duan/DSAC-v1), where they differ from the paper's: so there is no floor
+of the deviation.
 Against `sac`: one critic that says a mean and a deviation, trained to drawn returns; a policy step
 to two critic steps; slow copies of both that move with the policy.
-Departs from the code: 1,000 random steps in place of 10,000, and no floor of the deviation.
+Departs from the code: 1,000 random steps in place of 10,000 of the policy's own; a critic step to
+one environment step, not to 20; log deviations of the policy up to 2, not 0.5; a temperature that
+begins at 1, not e. A return is clipped 20 from the mean, as by the code itself; its scripts have 1,
+10 or 20 by task.
 """
 
 from typing import Any

@@ -8,7 +8,8 @@ that follow fast; weights decay. One step of 128 environments, then two critic s
 step.
 Departs from the code: a batch's target is the distribution with the smaller mean before it is
 projected, not after; a million transitions kept, not 51,200 of each environment; tried actions are
-clipped; float32 alone.
+clipped; the first ten steps of each environment are random, not the policy's; statistics of
+observations leave drawn batches out, and clip at ten deviations; float32 alone.
 The grid's ends depend on the task (-10 and 10 on MuJoCo Playground, with 1,024 environments).
 """
 
@@ -43,7 +44,7 @@ def fast_td3(**changes: Any) -> ActorCritic:
     actor = replace(
         base.actor,
         net=Plain(MLP((512, 256, 128), ReLU(), Lecun())),
-        actions=Deterministic(Dense(Lecun(0.01))),
+        actions=Deterministic(Dense(Lecun(0.01 * 128**0.5))),
         reduce=Min(),
         explore=GaussianOfEach(),
         proposal=Smoothed(std=0.001),

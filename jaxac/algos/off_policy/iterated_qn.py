@@ -10,9 +10,10 @@ before, and `slow` shifts the window: b_0 becomes Q_1 and each Q_k the next. Who
 for every environment and step.
 Against `dqn`: every part of a learner has a leading axis [K], b_{k-1} being the slow copy of Q_k.
 `num=1` is `dqn` but for rounding (`pytest tests/algos/off_policy/test_iterated_qn.py`).
-Departs from the paper: the functions share no layers, and each gradient's norm is clipped; Q_K,
-the furthest along, says what is best and what it is worth; counts are those of `dqn`, the period of
-the shift too.
+Departs from the paper: the functions share no layers, where its Atari runs share convolutions; each
+gradient's norm is clipped, and the loss is Huber's, not squared; Q_K, the furthest along, says what
+is best and what it is worth; counts are those of `dqn`, the period of the shift too. `chain` copies
+every 8 gradient steps: the paper's 30 environment steps, at four to a gradient step.
 """
 
 from typing import Any
@@ -35,7 +36,7 @@ WHO = 2**31 - 2  # folded into a key: which function acts, drawn from where no a
 class IteratedDQN(dqn.DQN):
     """Hyper-parameters of DQN, and of the chain."""
 
-    chain: Slow = field(Hard(30), "the copies that functions hand on within the window")
+    chain: Slow = field(Hard(8), "the copies that functions hand on within the window")
     num: Static[int] = field(
         5, "value functions learned at once", within="[1, inf)", search=(1, 2, 5)
     )

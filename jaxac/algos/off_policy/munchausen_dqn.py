@@ -3,7 +3,8 @@
 Source: Vieillard et al. 2020, arXiv:2007.14430, eq. 1 and 2, table 1 of the appendix.
 Against `dqn`: the bootstrap, and the squared loss of values. Without the bonus and with `tau`
 towards 0 it is `dqn` with that loss (`pytest tests/algos/off_policy/test_munchausen_dqn.py`).
-Departs from the paper: step size, batch and counts are those of `dqn`.
+Departs from the paper: step size, batch and counts are those of `dqn`. The authors' code (in
+github.com/google-research/google-research, munchausen_rl) has Huber's loss.
 """
 
 from typing import Any

@@ -37,7 +37,7 @@ from jaxac.nets.normed import NormedMLP
 from jaxac.ops.choice import Choice, EpsilonGreedy
 from jaxac.ops.credit import lambda_return
 from jaxac.ops.minibatch import ShuffleTransitions
-from jaxac.ops.optimiser import Adam, Optimiser
+from jaxac.ops.optimiser import Adam, Optimiser, descend
 from jaxac.ops.schedule import Linear
 from jaxac.ops.value_loss import Squared, ValueLoss
 from jaxac.runners import off_policy, on_policy
@@ -154,7 +154,7 @@ def make(env: Env) -> Algorithm:
                 total = hp.value_loss(q, jax.lax.stop_gradient(q), target).mean()
                 return total, {"loss": total, "q": q.mean()}
 
-            params, opt_state, metrics = off_policy.descend(loss, optimiser, *learner)
+            params, opt_state, metrics = descend(loss, optimiser, *learner)
             return (params, opt_state), metrics
 
         (params, opt_state), metrics = on_policy.epochs(

@@ -1,10 +1,13 @@
 """Randomised ensembled double Q-learning (REDQ).
 
-Source: Chen et al. 2021, arXiv:2101.05982, Algorithm 1 and table 1 (N = 10, M = 2, G = 20).
+Source: Chen et al. 2021, arXiv:2101.05982, Algorithm 1, and the authors' code
+(github.com/watchernyu/REDQ) for settings (N = 10, M = 2, G = 20).
 Against `sac`: ten critics, targets of the least of two drawn for each critic step, a policy that
 climbs the mean of all, and twenty critic steps to an environment step and a policy step. Two
 critics, one critic step and `Min` for the policy give SAC
 (`pytest tests/algos/off_policy/test_redq.py`).
+Departs from the code: the target entropy is minus the number of action dimensions, as in `sac`, not
+chosen by task as in MBPO.
 """
 
 from typing import Any

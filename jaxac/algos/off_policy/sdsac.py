@@ -6,7 +6,9 @@ mean of the critics stands where their least did, and a critic's loss is the lar
 and of that with its move from the slow copy clipped. `Free`, `Min` and `Squared` in their slots
 give `sac_discrete` (`pytest tests/algos/off_policy/test_sdsac.py`).
 Departs from the authors' code: the larger loss is chosen for each sample, as the paper's equation
-has it, and not for the batch; the temperature is learned, which is off there by default.
+has it, and not for the batch; the temperature is learned, which is off there by default; a gradient
+step to four environment steps, not ten. The penalty is 0.5 of the squared change, as in the code;
+the formula of the paper has a half beside that weight.
 """
 
 from typing import Any

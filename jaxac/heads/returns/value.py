@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from jaxac.core import field, frozen
+from jaxac.core import Static, field, frozen
 from jaxac.heads.returns.contract import LAST, Several, affine
 from jaxac.nets.layer import Layer
 from jaxac.ops.value_loss import Squared, ValueLoss
@@ -10,16 +10,17 @@ from jaxac.ops.value_loss import Squared, ValueLoss
 
 @frozen
 class Value:
-    """The expected return alone, K = 1."""
+    """The expected return alone, which may be guessed `num` times: K."""
 
     value_loss: ValueLoss = field(Squared(), "the loss of a value")
     last: Layer = LAST
+    num: Static[int] = field(1, "guesses", within="[1, inf)")
 
     def layer(self, num):
-        return Several(self.last, num, 1)
+        return Several(self.last, num, self.num)
 
     def mean(self, out):
-        return out[..., 0]
+        return out[..., 0] if self.num == 1 else out.mean(-1)
 
     def std(self, out):
         return jnp.zeros(out.shape[:-1])
@@ -33,10 +34,10 @@ class Value:
 
     def backup(self, key, out, shift, discount):
         del key
-        return affine(out, shift, discount)
+        return affine(self.mean(out)[..., None], shift, discount)
 
     def loss(self, out, old_out, target):
-        return self.value_loss(out, old_out, target)[..., 0]
+        return self.mean(self.value_loss(out, old_out, target))
 
     def error(self, out, target):
-        return jnp.abs(out - target)[..., 0]
+        return self.mean(jnp.abs(out - target))

@@ -1,21 +1,17 @@
 """ARO-DDPG: the average-cost LQR in closed form, and that a constant reward shifts rho alone."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxac import config
 from jaxac.algos.off_policy import aro_ddpg
-from jaxac.algos.off_policy.aro_ddpg import Differential
 from jaxac.core import replace
 from jaxac.data.replay import Batch
 from jaxac.heads.returns import Value
-from jaxac.runners import actor_critic
-from jaxac.runners.actor_critic import Nets, OneStep
+from jaxac.ops.backup import Differential, Nets, OneStep
 
-from .short import ENV, assert_close, assert_equal, learned, tiny
+from .short import assert_close, assert_equal, batch, learned, tiny
 
 KEY = jax.random.key(0)
 A, B, COST, NOISE = 0.9, 0.5, 0.3, 0.4  # x' = A x + B u +- NOISE, reward -(x^2 + COST u^2)
@@ -37,7 +33,7 @@ def lqr(constant):
     )
     reward = constant - (x**2 + COST * u**2)
     ones = jnp.ones_like(x)
-    batch = Batch(
+    data = Batch(
         x[:, None], u[:, None], reward, ones, (A * x + B * u + w)[:, None], ones, jnp.arange(x.size)
     )
     operator = Differential(learning_rate=0.02, start=constant)
@@ -56,18 +52,18 @@ def lqr(constant):
             lambda key, obs, action: q(weights, obs, action)[None, :, None],
             lambda key, obs, action: q(weights, obs, action)[:, None],
         )
-        target = operator(KEY, memory, nets, batch)[:, 0]
+        target = operator(KEY, memory, nets, data)[:, 0]
         slow = replace(operator, learning_rate=0.02 * rate)
-        memory, _ = slow.learn(KEY, memory, nets, batch)
+        memory, _ = slow.learn(KEY, memory, nets, data)
 
         def loss(w):
-            return jnp.square(q(w, batch.obs, batch.action) - target).mean()
+            return jnp.square(q(w, data.obs, data.action) - target).mean()
 
         change = jax.grad(loss)(weights)
-        climb = jax.grad(lambda k: q(weights, batch.obs, -k * batch.obs).mean())(gain)
+        climb = jax.grad(lambda k: q(weights, data.obs, -k * data.obs).mean())(gain)
         return (weights - rate * change, gain + 0.1 * rate * climb, memory), memory.rho
 
-    start = (jnp.array([-1.0, 0.0, -1.0]), jnp.zeros(()), operator.init(KEY, None, None))
+    start = (jnp.array([-1.0, 0.0, -1.0]), jnp.zeros(()), operator.init(KEY, None, None, 2))
     rates = jnp.linspace(1.0, 0.02, 6_000)
     (weights, gain, memory), rhos = jax.jit(lambda s: jax.lax.scan(step, s, rates))(start)
     return weights, gain, memory.rho, rhos
@@ -90,18 +86,11 @@ def test_a_constant_in_the_rewards_moves_rho_alone():
     np.testing.assert_allclose(moved[3], plain[3] + 2.0, atol=2e-3)
 
 
-def test_a_constant_in_the_rewards_moves_rho_alone_in_a_run():
-    """Of a chunk on Pendulum; networks are equal but for rounding."""
-
-    def step(key, state, action, params):
-        state, after = ENV.step(key, state, action, params)
-        return state, replace(after, reward=after.reward + 3.0)
-
-    hp = tiny(aro_ddpg.aro_ddpg(), **{"backup.learning_rate": 1e-2})
-    algorithm = actor_critic.make(dataclasses.replace(ENV, step=step))
+def test_a_constant_in_the_rewards_moves_rho_alone_in_the_runner():
+    """Networks are equal but for rounding."""
+    hp, data = tiny(aro_ddpg.aro_ddpg(), **{"backup.learning_rate": 1e-2}), batch()
     moved = config.configure(hp, {"backup.start": 3.0})
-    chunk = jax.jit(lambda hp: algorithm.chunk(algorithm.init(KEY, hp)))
-    runs = learned(hp), chunk(moved)[0].learner
+    runs = learned(hp), learned(moved, data=replace(data, reward=data.reward + 3.0))
     rho = [float(r.backup.rho) for r in runs]
     assert abs(rho[0]) > 0.02
     np.testing.assert_allclose(rho[1] - rho[0], 3.0, atol=1e-3)
@@ -109,7 +98,7 @@ def test_a_constant_in_the_rewards_moves_rho_alone_in_a_run():
 
 
 def test_a_rho_held_at_zero_gives_the_discounted_method():
-    """A chunk against `OneStep` in the slot, bit for bit; a rho that learns changes it."""
+    """Rounds against `OneStep` in the slot, bit for bit; a rho that learns changes it."""
     hp = tiny(aro_ddpg.aro_ddpg(gamma=0.9))
     held = config.configure(hp, {"backup.learning_rate": 0.0})
     want = learned(replace(hp, backup=OneStep()))

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from jaxac.algos.off_policy import bl_sac, sac
-from jaxac.algos.off_policy.bl_sac import BandLimited
 from jaxac.data.replay import Batch
 from jaxac.heads.returns import Value
-from jaxac.runners.actor_critic import Nets, OneStep
+from jaxac.ops.backup import BandLimited, Nets, OneStep
 
 from .short import assert_close, assert_equal, learned, tiny
 

@@ -1,5 +1,7 @@
 """CrossQ: one batch for both halves of the error, and SAC without slow copies as its limit."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,11 +17,14 @@ from jaxac.runners import actor_critic
 
 from .short import assert_close, assert_equal, drawn, learned, tiny
 
+STEP = functools.partial(crossq.critic_step, Box((3,)))
+LEARN = functools.partial(actor_critic.one_round, critic_step=STEP)
+
 
 @pytest.fixture(scope="module")
 def run():
     hp = tiny(crossq.crossq())
-    return hp, *drawn(hp, crossq.make)
+    return hp, *drawn(hp, LEARN)
 
 
 def q_of(variables, i, x, own):
@@ -43,7 +48,7 @@ def q_of(variables, i, x, own):
 
 
 def stepped(built, hp, key, learner, batch):
-    step = jax.jit(lambda hp, *x: crossq.critic_step(Box((3,)), built, hp, *x))
+    step = jax.jit(lambda hp, *x: STEP(built, hp, *x))
     return step(hp, key, learner, batch)
 
 
@@ -53,15 +58,16 @@ def test_the_loss_is_that_of_the_paper(run):
     key = jax.random.key(2)
     key_action = jax.random.split(jax.random.split(key, 4)[0], 3)[0]
     nets = actor_critic.functions(built, hp, learner)
-    action, log_prob = nets.proposal(key_action, batch.final_obs)
+    action, log_prob = jax.jit(nets.proposal)(key_action, batch.final_obs)
     both = np.concatenate(
         [np.hstack([batch.obs, batch.action]), np.hstack([batch.final_obs, action])]
     )
     q = np.stack([q_of(learner.params["critic"], i, both, own=True) for i in range(2)])
     soft = q[:, 16:].min(0) - float(nets.alpha) * np.asarray(log_prob)
     error = q[:, :16] - (np.asarray(batch.reward) + np.asarray(batch.discount) * soft)
+    want = 0.5 * (np.asarray(batch.weight) * error**2).mean(1).sum()
     after, metrics, absolute = stepped(built, hp, key, learner, batch)
-    np.testing.assert_allclose(metrics["critic_loss"], 0.5 * (error**2).mean(1).sum(), rtol=1e-3)
+    np.testing.assert_allclose(metrics["critic_loss"], want, rtol=1e-3)
     np.testing.assert_allclose(absolute, np.abs(error).mean(0), rtol=1e-2, atol=1e-3)
     old, new = (
         x.params["critic"][STATISTICS]["trunk"]["_BatchNorm_0"]["mean"] for x in (learner, after)
@@ -96,13 +102,14 @@ def test_without_normalisation_it_is_sac_without_slow_copies():
     cross = tiny(crossq.crossq(critic=actor_critic.Critic(slow=Online())))
     plain = tiny(
         sac.sac(
-            actor=crossq.crossq().actor,
+            actor=cross.actor,
+            temperature=cross.temperature,
             critic=actor_critic.Critic(slow=Online()),
             num_steps=3,
             critic_steps=3,
         )
     )
-    a, b = learned(cross, crossq.make), learned(plain)
+    a, b = learned(cross, LEARN), learned(plain)
     assert_close(a.params, b.params, rtol=1e-3, atol=1e-5)
     assert int(a.step) == int(b.step) > 0
 

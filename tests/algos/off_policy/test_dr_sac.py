@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from jaxac.algos.off_policy import dr_sac, sac
-from jaxac.algos.off_policy.dr_sac import Autoencoder, Replayed, Robust, dual
 from jaxac.core import frozen, replace
 from jaxac.data.replay import Batch
 from jaxac.errors import EnvError
 from jaxac.heads.returns import Value
 from jaxac.nets import MLP
 from jaxac.nets.critic import Plain
-from jaxac.runners.actor_critic import Nets, OneStep, functions
+from jaxac.ops.backup import Nets, OneStep, Robust
+from jaxac.ops.backup.nominal import Autoencoder, Replayed
+from jaxac.ops.backup.robust import dual
+from jaxac.runners.actor_critic import functions
 
 from .short import assert_close, drawn, learned, tiny
 
@@ -76,7 +78,7 @@ def test_no_multiplier_beats_the_worst_distribution():
 
 
 def test_a_ball_of_one_point_is_sac():
-    """Radius 0 around the transition itself: targets, and parameters after a chunk."""
+    """Radius 0 around the transition itself: targets, and parameters after some rounds."""
     one = {"backup.model": Replayed(), "backup.radius": 0.0, "backup.num_samples": 1}
     hp, base = tiny(dr_sac.dr_sac(), **one), tiny(sac.sac())
     built, learner, batch = drawn(hp)
@@ -90,7 +92,7 @@ def test_multipliers_are_learned_until_targets_are_the_worst_case():
     """1 + 0.5 least mean, and nothing of it where the task ended."""
     batch, nets = made()
     op = Robust(0.3, 1e-2, Plain(SMALL), Given(), num_samples=3)
-    memory = op.init(KEY, batch.obs, batch.action)
+    memory = op.init(KEY, batch.obs, batch.action, 2)
     keys = jax.random.split(KEY, 300)
     learn = jax.jit(lambda m: jax.lax.scan(lambda m, k: op.learn(k, m, nets, batch), m, keys))
     memory, metrics = learn(memory)
@@ -103,7 +105,7 @@ def test_multipliers_are_learned_until_targets_are_the_worst_case():
 def test_targets_fall_as_the_ball_grows():
     batch, nets = made()
     op = Robust(0.0, net=Plain(SMALL), model=Given(), num_samples=3)
-    memory = op.init(KEY, batch.obs, batch.action)
+    memory = op.init(KEY, batch.obs, batch.action, 2)
     found = [replace(op, radius=r)(KEY, memory, nets, batch) for r in (0.0, 0.1, 0.5)]
     for more, less in itertools.pairwise(found):
         assert (less < more).all()

@@ -56,11 +56,10 @@ def test_weights_decay_beside_adams_step():
     np.testing.assert_allclose(got, step - rate * 0.1 * params, rtol=1e-5)
 
 
-def test_a_step_of_all_environments_is_learned_from_by_two_critic_steps_and_one_of_the_policy():
+def test_a_round_has_two_critic_steps_and_one_policy_step():
     learner = learned(tiny(fast_td3.fast_td3()))
     counts = {k: int(learner.opt_state[k][0].count) for k in ("actor", "critic")}
-    rounds = 8 - 4  # of 8 updates of 3 environments, 12 steps wait
-    assert counts == {"actor": rounds, "critic": 2 * rounds}
+    assert counts == {"actor": 4, "critic": 8}
 
 
 def test_without_its_changes_it_is_td3():

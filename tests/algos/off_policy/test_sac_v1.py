@@ -7,8 +7,8 @@ import pytest
 
 from jaxac.algos.off_policy import sac_v1
 from jaxac.core import replace
+from jaxac.ops.backup import OneStep
 from jaxac.runners import actor_critic
-from jaxac.runners.actor_critic import OneStep
 
 from .short import assert_close, drawn, tiny
 

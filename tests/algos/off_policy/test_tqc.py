@@ -12,25 +12,19 @@ from jaxac.algos.off_policy import tqc
 from jaxac.errors import ConfigError
 from jaxac.heads.returns import Categorical, Quantiles, Value
 from jaxac.ops.reduce import First, Mean, Min, Truncated
-from jaxac.runners import actor_critic
 
-from .short import assert_close, drawn, learned, tiny
+from .short import assert_close, drawn, learned, target_of, tiny
 
 
 def test_the_target_is_that_of_the_paper():
     """r + d (z_i - alpha log pi) of the smallest (K - 2) E of all quantiles, row by row."""
     hp = tiny(tqc.tqc(), **{"critic.num": 3, "critic.returns.num": 5})
-    built, learner, batch = drawn(hp)
-    nets, key = actor_critic.functions(built, hp, learner), jax.random.key(2)
-    got = hp.backup(key, (), nets, batch)
-    action, log_prob = nets.proposal(jax.random.split(key, 3)[0], batch.final_obs)
-    out = np.asarray(
-        built.critics.apply(learner.slow["critic"], None, batch.final_obs, action)
-    )  # [E, B, K]
+    _, learner, batch = drawn(hp)
+    got, _, log_prob, out, alpha = jax.device_get(target_of(hp, learner, batch, jax.random.key(2)))
     assert got.shape == (16, 9)
     for i in range(16):
         kept = sorted(out[:, i].ravel())[:9]
-        soft = [z - float(nets.alpha) * float(log_prob[i]) for z in kept]
+        soft = [z - float(alpha) * float(log_prob[i]) for z in kept]
         want = [float(batch.reward[i]) + float(batch.discount[i]) * z for z in soft]
         np.testing.assert_allclose(got[i], want, rtol=1e-4, atol=1e-5)
 

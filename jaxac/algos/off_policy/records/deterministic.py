@@ -28,6 +28,7 @@ RECORDS: tuple[Record, ...] = (
         summary="twin delayed DDPG: the least of two critics, delayed policy, smoothed targets",
         make="jaxac.algos.off_policy.td3:make",
         defaults="jaxac.algos.off_policy.td3:td3",
+        tuned="jaxac.tuned:td3.toml",
         paper=Paper(
             "Addressing Function Approximation Error in Actor-Critic Methods",
             2018,
@@ -80,6 +81,8 @@ RECORDS: tuple[Record, ...] = (
             "the least of two distributions is chosen before it is projected, not after",
             "a million transitions kept, in place of 51,200 of each environment; float32",
             "tried actions are clipped to the range before they are remembered",
+            "the first ten steps of each environment are random, where the code has the policy's; "
+            "statistics of observations leave drawn batches out, and clip at ten deviations",
         ),
     ),
     Record(
@@ -96,10 +99,37 @@ RECORDS: tuple[Record, ...] = (
         actions=("Box",),
         row="S209",
         deviations=(
+            TRUNCATION,
             UNITS,
             "two environment steps, then two critic steps and a policy step, in place of rounds of "
             "1,000; rho takes a step with each critic step",
             "two layers of 256 in place of 128; values after a termination are 0",
+            "exploration begins at 0 in each episode, where the authors' code begins it once",
+        ),
+    ),
+    Record(
+        key="symphony",
+        summary="temporal advantage, fading replay, restrained actions in weak noise",
+        make="jaxac.algos.off_policy.symphony:make",
+        defaults="jaxac.algos.off_policy.symphony:symphony",
+        paper=Paper(
+            "Symphony: A Heuristic Normalized Calibrated Advantage Actor and Critic Algorithm in "
+            "application for Humanoid Robots",
+            2025,
+            "arXiv:2512.10477",
+            "Ishuov, Folgheraiter, Nurmanov, Gordo, Farkas, Dombi",
+        ),
+        actions=("Box",),
+        row="S006",
+        deviations=(
+            TRUNCATION,
+            UNITS,
+            "the policy steps after the critics, not in one pass with them",
+            "two layers with normalisation and ReLU in place of rectified sine waves",
+            "rewards are not divided by the mean size that random actions get, and those "
+            "transitions are not copied to fill the buffer",
+            "Adam corrects its moments for their beginning",
+            "ages are drawn by the area under the profile, not by its height at one end",
         ),
     ),
 )

@@ -1,9 +1,13 @@
 """Methods whose critics say distributions."""
 
-from jaxac.algos.off_policy.records.words import TRUNCATION, UNITS
+from jaxac.algos.off_policy.records.words import KEPT, TRUNCATION, UNITS
 from jaxac.record import Paper, Record
 
 WARM_UP = "1,000 random steps at the beginning, where the paper's code has 10,000"
+DSAC = (
+    "a critic step to one environment step, where the authors' scripts have one to 20; log "
+    "deviations of the policy up to 2, not 0.5; a temperature that begins at 1, not e"
+)
 
 RECORDS: tuple[Record, ...] = (
     Record(
@@ -21,8 +25,10 @@ RECORDS: tuple[Record, ...] = (
         deviations=(
             TRUNCATION,
             UNITS,
-            "one learner with parallel environments in place of distributed actors",
-            "weights of prioritised replay are over the largest of the batch",
+            "one learner with parallel environments in place of distributed actors, and a gradient "
+            "step to each environment step",
+            "priorities are cross-entropies to the power 0.6, a choice of ours; weights are over "
+            "the largest of the batch",
             "two layers of 256; 100,000 transitions kept",
         ),
     ),
@@ -46,7 +52,10 @@ RECORDS: tuple[Record, ...] = (
             WARM_UP,
             "gradients and rates of the authors' later code: clipping in the deviation's gradient "
             "alone, 0.1 in denominators in place of a floor of the deviation",
+            "a return is clipped 20 from the mean; the authors' scripts have 1, 10 or 20 by task",
             "two environment steps, then two critic steps and a policy step, in place of turns",
+            DSAC,
+            KEPT,
         ),
     ),
     Record(
@@ -69,6 +78,8 @@ RECORDS: tuple[Record, ...] = (
             "squared errors and one weight for a critic, as in the paper; the authors' code has "
             "Huber's loss and a clipped weight for each row",
             "two environment steps, then two critic steps and a policy step, in place of turns",
+            DSAC,
+            KEPT,
         ),
     ),
     Record(
@@ -90,6 +101,28 @@ RECORDS: tuple[Record, ...] = (
             WARM_UP,
             "one beta, 0.25, and dropout of 0.01 in both networks, where the paper has the best by "
             "task; a floor of the deviation of 0.001",
+        ),
+    ),
+    Record(
+        key="idac",
+        summary="SAC whose critics generate returns from noise, with a semi-implicit policy",
+        make="jaxac.algos.off_policy.idac:make",
+        defaults="jaxac.algos.off_policy.idac:idac",
+        paper=Paper(
+            "Implicit Distributional Reinforcement Learning",
+            2020,
+            "arXiv:2007.06159",
+            "Yue, Wang, Zhou",
+        ),
+        actions=("Box",),
+        row="S198",
+        deviations=(
+            TRUNCATION,
+            UNITS,
+            WARM_UP,
+            "entropy in the targets and normalised layers of the critics, as in the authors' "
+            "PyTorch code; no clipping of densities",
+            "one action for each observation of the policy's step, in place of 51",
         ),
     ),
 )

@@ -9,6 +9,7 @@ RECORDS: tuple[Record, ...] = (
         summary="soft actor-critic with a learned temperature",
         make="jaxac.algos.off_policy.sac:make",
         defaults="jaxac.algos.off_policy.sac:sac",
+        tuned="jaxac.tuned:sac.toml",
         paper=Paper(
             "Soft Actor-Critic Algorithms and Applications", 2018, "arXiv:1812.05905", HAARNOJA
         ),
@@ -54,6 +55,9 @@ RECORDS: tuple[Record, ...] = (
             "the larger critic loss is chosen for each sample; the authors' code chooses by batch",
             "step sizes and the learned temperature of `sac_discrete`, not those of its Atari runs",
             "one-step targets, where the authors' code has three steps",
+            "a gradient step to four environment steps, where the authors' code has one to ten",
+            "a penalty of 0.5 of the squared change of entropy, as in the authors' code; the paper "
+            "has half of that",
         ),
     ),
     Record(
@@ -93,8 +97,6 @@ RECORDS: tuple[Record, ...] = (
         deviations=(
             TRUNCATION,
             UNITS,
-            "the asymmetry begins at 0.9, a choice of ours",
-            "the errors are of soft values, where those of TD3 are of plain ones",
         ),
     ),
     Record(
@@ -139,6 +141,31 @@ RECORDS: tuple[Record, ...] = (
             "20 draws from the model to a target, where the authors' code has 200",
             "always five steps of the multiplier, which are kept in bounds",
             "the model and multiplier of a target are those before its batch was learned from",
+        ),
+    ),
+    Record(
+        key="ace",
+        summary="SAC with entropy weighed by each dimension's effect on the reward, and resets",
+        make="jaxac.algos.off_policy.ace:make",
+        defaults="jaxac.algos.off_policy.ace:ace",
+        paper=Paper(
+            "ACE: Off-Policy Actor-Critic with Causality-Aware Entropy Regularization",
+            2024,
+            "arXiv:2402.14528",
+            "Ji, Liang, Zeng, Luo, Xu, Guo, Zheng, Huang, Sun, Xu",
+        ),
+        actions=("Box",),
+        row="S224",
+        deviations=(
+            TRUNCATION,
+            UNITS,
+            "effects by linear regression on running moments, at every critic step, in place of "
+            "DirectLiNGAM on 10,000 transitions every 10,000 steps",
+            "the size of an effect counts, where the authors' code has it with its sign",
+            "no reset where no neuron is dormant, where the code moves a tenth of the way",
+            "slow critics move to the fresh critics too, not to others of their own",
+            "networks and counts of `sac`, where the code has three layers of 1,024 and a policy "
+            "step to two critic steps",
         ),
     ),
 )

@@ -95,6 +95,25 @@ RECORDS: tuple[Record, ...] = (
         ),
     ),
     Record(
+        key="iqn",
+        summary="DQN that is asked for quantiles of the return at fractions drawn at random",
+        make="jaxac.algos.off_policy.iqn:make",
+        defaults="jaxac.algos.off_policy.iqn:iqn",
+        paper=Paper(
+            "Implicit Quantile Networks for Distributional Reinforcement Learning",
+            2018,
+            "arXiv:1806.06923",
+            "Dabney, Ostrovski, Silver, Munos",
+        ),
+        actions=("Discrete",),
+        deviations=(
+            TRUNCATION,
+            COUNTS,
+            "the next action is chosen by the target's own quantiles, not by 32 more",
+            "without noise it acts by 64 evenly spaced quantiles",
+        ),
+    ),
+    Record(
         key="munchausen_dqn",
         summary="DQN with a soft policy whose log-probability is paid as reward",
         make="jaxac.algos.off_policy.munchausen_dqn:make",
@@ -109,6 +128,7 @@ RECORDS: tuple[Record, ...] = (
         deviations=(
             TRUNCATION,
             COUNTS,
+            "squared errors, where the authors' code has Huber's loss",
         ),
     ),
     Record(
@@ -148,7 +168,7 @@ RECORDS: tuple[Record, ...] = (
             COUNTS,
             "the functions share no layers",
             "the last function of the chain is the deterministic policy",
-            "Adam keeps its moments when the window shifts",
+            "Huber's loss, where the authors' code has squared errors",
         ),
     ),
     Record(

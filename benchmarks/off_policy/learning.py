@@ -1,0 +1,94 @@
+"""What methods learn, each by the very command that users type."""
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.off_policy.tasks import ROWS, TASKS, Row, flags
+from jaxac.report import stats
+
+SEEDS = 5
+JAXAC = (sys.executable, "-m", "jaxac.cli.main")
+
+
+def chosen(words: Sequence[str]) -> list[Row]:
+    """The rows of some tasks or algorithms; all of them if none is named."""
+    return [r for r in ROWS if not words or {r.task, r.algorithm, r.name} & set(words)]
+
+
+def measured(words: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Each row's command and its returns, as soon as they are there."""
+    for row in chosen(words):
+        task = TASKS[row.task]
+        train = ["train", row.algorithm, "--env", task.env, "--total-steps", str(task.total_steps)]
+        train += ["--seeds", str(SEEDS), "--eval-episodes", "100", *flags(row), "--json"]
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [*JAXAC, *train, "--quiet", "--out", f"{folder}/run"],
+                capture_output=True,
+                text=True,
+            )
+        if done.returncode:
+            raise SystemExit(f"{shlex.join(['jaxac', *train])}\n{done.stderr}")
+        returns = json.loads(done.stdout.splitlines()[-1])["returns"]
+        found = {"task": row.task, "name": row.name, "command": shlex.join(["jaxac", *train])}
+        yield {**found, "returns": [round(float(x), 2) for x in returns]}
+
+
+def merged(before: Sequence[dict[str, Any]], row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows with one more, or with it in place of its older self, in the order of the tasks."""
+    held = {(r["task"], r["name"]): r for r in [*before, row]}
+    return [held[key] for r in ROWS if (key := (r.task, r.name)) in held]
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """The rows as Markdown, a table for each task."""
+    returns = {(r["task"], r["name"]): np.asarray(r["returns"], float) for r in found}
+    parts = []
+    for task, about in TASKS.items():
+        rows = [r for r in ROWS if r.task == task and (task, r.name) in returns]
+        if not rows:
+            continue
+        parts.append(
+            f"{about.env}, {about.total_steps:,} steps of each seed, {about.about}:\n\n"
+            "| method | mean return | IQM | 95% interval | worst seed | against | difference of "
+            "means |\n| --- | ---: | ---: | --- | ---: | --- | --- |"
+        )
+        parts[-1] += "".join(f"\n{line(r, returns)}" for r in rows)
+    return "\n\n".join(parts)
+
+
+def line(row: Row, returns: dict[tuple[str, str], np.ndarray]) -> str:
+    """A row of the table; the difference says if the two intervals of means leave a doubt."""
+    own = returns[row.task, row.name]
+    low, high = stats.bootstrap_interval(own)
+    cells = [row.name, f"{own.mean():.1f}", f"{stats.iqm(own):.1f}", f"{low:.1f} to {high:.1f}"]
+    cells += [f"{own.min():.1f}", "", ""]
+    if row.parent and (row.task, row.parent) in returns:
+        cells[-2:] = row.parent, difference(own, returns[row.task, row.parent])
+    return "| " + " | ".join(cells) + " |"
+
+
+def difference(own: np.ndarray, parent: np.ndarray) -> str:
+    """Own mean less the parent's with its bootstrap interval, runs drawn apart."""
+    rng, num = np.random.default_rng(0), 5_000
+    means = [x[rng.integers(len(x), size=(num, len(x)))].mean(1) for x in (own, parent)]
+    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
+    said = "better" if low > 0 else "worse" if high < 0 else "no difference seen"
+    return f"{own.mean() - parent.mean():+.1f} ({low:+.1f} to {high:+.1f}): {said}"
+
+
+def kept(found: Sequence[dict[str, Any]]) -> list[str]:
+    """The promises that the rows break."""
+    means = {(r["task"], r["name"]): float(np.mean(r["returns"])) for r in found}
+    return [
+        f"{r.name} on {TASKS[r.task].env}: {means[r.task, r.name]:.1f}, promised {r.least:g}"
+        for r in ROWS
+        if r.least is not None and means.get((r.task, r.name), np.inf) < r.least
+    ]

@@ -1,0 +1,124 @@
+"""What is learned, by whom and with which settings: the rows of the learning benchmark."""
+
+import fnmatch
+from typing import Any, NamedTuple
+
+from jaxac import config, registry
+
+NARROW = {"*hidden": [64, 64], "*net*width": 64}
+FAST = {**NARROW, "actor.learning_rate": 1e-3, "critic.learning_rate": 1e-3}
+
+
+class Task(NamedTuple):
+    """An environment, how long it is learned, and what all its methods have in common.
+
+    `patterns` set every hyper-parameter of a method whose name matches.
+    """
+
+    env: str
+    total_steps: int
+    patterns: dict[str, Any]
+    about: str
+
+
+class Row(NamedTuple):
+    """A method on a task; `parent` is the row of the task that it is compared with."""
+
+    task: str
+    name: str
+    algorithm: str
+    parent: str = ""
+    changes: dict[str, Any] = {}  # noqa: RUF012  # never written to
+    least: float | None = None  # promised mean of the returns
+
+
+TASKS = {
+    "pendulum": Task("Pendulum-v1", 20_000, FAST, "networks of 64 x 64, rates of 0.001"),
+    "pendulum short": Task(
+        "Pendulum-v1", 5_000, {**FAST, "warm_up": 500}, "the same, 500 random steps"
+    ),
+    "mountain car": Task("classic/MountainCarContinuous-v0", 50_000, {}, "settings that ship"),
+    "cartpole": Task(
+        "CartPole-v1",
+        50_000,
+        {
+            **NARROW,
+            "learning_rate": 1e-3,
+            "actor.learning_rate": 1e-3,
+            "critic.learning_rate": 1e-3,
+            "replay.capacity": 50_000,
+            "slow.every": 100,
+        },
+        "networks of 64 x 64, rates of 0.001",
+    ),
+    "acrobot": Task("Acrobot-v1", 50_000, {}, "as on CartPole"),
+}
+TASKS["acrobot"] = TASKS["acrobot"]._replace(patterns=TASKS["cartpole"].patterns)
+
+ROWS = [
+    Row("pendulum", "ddpg", "ddpg"),
+    Row("pendulum", "td3", "td3", "ddpg", least=-170.0),
+    Row("pendulum", "sac", "sac", "td3", least=-170.0),
+    Row("pendulum", "aro_ddpg", "aro_ddpg", "td3"),
+    Row("pendulum", "d4pg", "d4pg", "ddpg"),
+    *[
+        Row("pendulum", name, name, parent)
+        for name, parent in (
+            ("sac_v1", "sac"),
+            ("aq_l", "sac"),
+            ("bl_sac", "sac"),
+            ("dsac_v1", "sac"),
+            ("dsac_t", "dsac_v1"),
+            ("stac", "sac"),
+            ("tqc", "sac"),
+            ("crossq", "sac"),
+        )
+    ],
+    Row("pendulum short", "sac", "sac"),
+    Row("pendulum short", "sac, 20 critic steps", "sac", "sac", {"critic_steps": 20}),
+    Row("pendulum short", "redq", "redq", "sac, 20 critic steps"),
+    Row("pendulum short", "droq", "droq", "sac, 20 critic steps"),
+    Row("mountain car", "sac", "sac", least=94.0),
+    *[
+        Row("cartpole", name, name, parent)
+        for name, parent in (
+            ("dqn", ""),
+            ("double_dqn", "dqn"),
+            ("dueling_dqn", "dqn"),
+            ("munchausen_dqn", "dqn"),
+            ("c51", "dqn"),
+            ("qr_dqn", "dqn"),
+            ("iterated_qn", "dqn"),
+            ("rainbow", "dqn"),
+            ("pqn", "dqn"),
+            ("sac_discrete", "dqn"),
+            ("sdsac", "sac_discrete"),
+        )
+    ],
+    *[
+        Row("acrobot", name, name, parent)
+        for name, parent in (("dqn", ""), ("double_dqn", "dqn"), ("sac_discrete", "dqn"))
+    ],
+]
+
+
+def flags(row: Row) -> list[str]:
+    """The words that set what the task and the row ask for."""
+    paths = [field.path for field in config.fields(registry.defaults(row.algorithm))]
+    found = {
+        path: value
+        for pattern, value in TASKS[row.task].patterns.items()
+        for path in fnmatch.filter(paths, pattern)
+    }
+    return [
+        word
+        for path, value in {**found, **row.changes}.items()
+        for word in (f"--{path.replace('_', '-')}", toml(value))
+    ]
+
+
+def toml(value: Any) -> str:
+    """A value as it is written in TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + "}"
+    return f'"{value}"' if isinstance(value, str) else str(value)
