@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 MOST_MEMORY = 2 * 2**30  # bytes of a process, above which compiled programs are let go
 
@@ -25,18 +26,26 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file run in one process, but those of the conformance suite by algorithm.
+class ByProgram(LoadScopeScheduling):
+    """Tests that share compiled programs run in one process; see `group`."""
 
-    So what a file or an algorithm compiles is compiled once, and no process waits for long.
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def group(nodeid: str) -> str:
+    """The file of a test; in the conformance suite its algorithm or environment.
+
+    So what one of them compiles is compiled once, and no process waits for long.
     """
-    for item in items:
-        params = getattr(item, "callspec", None)
-        key = None if params is None else params.params.get("c") or params.params.get("trained")
-        of_algorithm = key is not None and item.path.parent.name == "conformance"
-        group = f"conformance of {key if isinstance(key, str) else key[0]}" if of_algorithm else ""
-        item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))
+    path, _, test = nodeid.partition("::")
+    _, _, parameter = test.partition("[")
+    shared = parameter.rstrip("]").partition(" ")[0] if "/conformance/" in path else ""
+    return shared or path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByProgram:
+    return ByProgram(config, log)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,6 +7,9 @@ from jaxac import config, registry
 
 NARROW = {"*hidden": [64, 64], "*net*width": 64}
 FAST = {**NARROW, "actor.learning_rate": 1e-3, "critic.learning_rate": 1e-3}
+ONE_TO_ONE = {"num_envs": 1, "batch_size": 256, "critic_steps": 1, "num_rounds": 1}
+"""An update on as many transitions to a step as SAC's, for methods of many environments."""
+GRID = {"codec": {"op": "Grid", "bins": 9}}
 
 
 class Task(NamedTuple):
@@ -51,6 +54,7 @@ TASKS = {
         },
         "networks of 64 x 64, rates of 0.001",
     ),
+    "brax": Task("brax/inverted_pendulum", 20_000, FAST, "networks of 64 x 64, rates of 0.001"),
     "acrobot": Task("Acrobot-v1", 50_000, {}, "as on CartPole"),
 }
 TASKS["acrobot"] = TASKS["acrobot"]._replace(patterns=TASKS["cartpole"].patterns)
@@ -72,13 +76,42 @@ ROWS = [
             ("stac", "sac"),
             ("tqc", "sac"),
             ("crossq", "sac"),
+            ("idac", "sac"),
+            ("ace", "sac"),
+            ("dr_sac", "sac"),
+            ("hyper_critic", "td3"),
+            ("td3_bc", "td3"),
+            ("symphony", "ddpg"),
         )
     ],
+    Row("pendulum", "simba_sac", "simba_sac", "sac", {"num_rounds": 1, "warm_up": 1_000}),
+    Row("pendulum", "simba_v2", "simba_v2", "simba_sac", {"warm_up": 1_000}),
+    Row(
+        "pendulum",
+        "fast_sac",
+        "fast_sac",
+        "sac",
+        {**ONE_TO_ONE, "warm_up": 1_000, "critic.returns.low": -550.0, "critic.returns.high": 0.0},
+    ),
+    Row(
+        "pendulum",
+        "fast_td3",
+        "fast_td3",
+        "td3",
+        {**ONE_TO_ONE, "critic.returns.low": -1_650.0, "critic.returns.high": 0.0},
+    ),
+    Row("pendulum", "saq, a grid of 9", "saq", "sac", {**GRID, "learning_rate": 1e-3}),
+    Row("pendulum", "saq", "saq", "saq, a grid of 9", {"learning_rate": 1e-3}),
+    Row("pendulum", "idql", "idql", "sac"),
     Row("pendulum short", "sac", "sac"),
     Row("pendulum short", "sac, 20 critic steps", "sac", "sac", {"critic_steps": 20}),
     Row("pendulum short", "redq", "redq", "sac, 20 critic steps"),
     Row("pendulum short", "droq", "droq", "sac, 20 critic steps"),
+    Row("pendulum short", "sac, 10 rounds", "sac", "sac", {"num_rounds": 10}),
+    Row("pendulum short", "bro", "bro", "sac, 10 rounds"),
     Row("mountain car", "sac", "sac", least=94.0),
+    Row("brax", "td3", "td3"),
+    Row("brax", "sac", "sac", "td3"),
     *[
         Row("cartpole", name, name, parent)
         for name, parent in (
@@ -88,6 +121,7 @@ ROWS = [
             ("munchausen_dqn", "dqn"),
             ("c51", "dqn"),
             ("qr_dqn", "dqn"),
+            ("iqn", "qr_dqn"),
             ("iterated_qn", "dqn"),
             ("rainbow", "dqn"),
             ("pqn", "dqn"),
@@ -95,6 +129,8 @@ ROWS = [
             ("sdsac", "sac_discrete"),
         )
     ],
+    Row("cartpole", "domo_ac, a step ahead", "domo_ac", "dqn", {"lookahead": 1}),
+    Row("cartpole", "domo_ac", "domo_ac", "domo_ac, a step ahead"),
     *[
         Row("acrobot", name, name, parent)
         for name, parent in (("dqn", ""), ("double_dqn", "dqn"), ("sac_discrete", "dqn"))
@@ -109,6 +145,7 @@ def flags(row: Row) -> list[str]:
         path: value
         for pattern, value in TASKS[row.task].patterns.items()
         for path in fnmatch.filter(paths, pattern)
+        if not any(path.startswith(f"{changed}.") for changed in row.changes)
     }
     return [
         word

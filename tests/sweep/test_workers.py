@@ -61,10 +61,12 @@ def test_a_worker_that_always_dies_is_told_with_its_last_words(tmp_path):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_ctrl_c_finishes_the_chunk_and_says_how_to_go_on(whole, tmp_path, workers):
     code = (
-        "import sys; from jaxac.cli import main; from tests.sweep.test_run import SWEEP\n"
+        "import sys, time; from jaxac.cli import main; from tests.sweep.test_run import SWEEP\n"
         "from jaxac.sweep import run; from jaxac.sweep.progress import Quiet\n"
         "class Told(Quiet):\n"
-        "    def advanced(self, facts, told): print('chunk', flush=True)\n"
+        "    def advanced(self, facts, told):\n"
+        "        print('chunk', flush=True)\n"
+        "        time.sleep(0.3)  # workers are ahead of what has been read of them\n"
         "    def noted(self, text): print(text, flush=True)\n"
         "try: run.run(SWEEP, sys.argv[1], Told(), workers=int(sys.argv[2]))\n"
         "except KeyboardInterrupt as error: print('resume', error); sys.exit(130)\n"

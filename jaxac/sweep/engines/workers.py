@@ -79,7 +79,7 @@ class Workers:
         assert batch is not None
         if not line.endswith(b"\n"):  # nothing any more, or half of what it was about to say
             if self._draining:
-                worker.batch = None  # it was between two chunks
+                worker.batch = None  # it stopped after a chunk; whatever it told is read by now
             else:
                 self._died(worker, batch)
             return None
@@ -95,7 +95,7 @@ class Workers:
         else:
             metrics = {k: np.asarray(x, np.float64) for k, x in told["metrics"].items()}
             found = Advanced(batch, told["chunk"], metrics, told["seconds"], told["ended"])
-            worker.batch = None if found.ended or self._draining else batch
+            worker.batch = None if found.ended else batch
             return found
         return None
 
