@@ -8,25 +8,26 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxac.core import Key, Scalar, Static, field, frozen
-from jaxac.envs.contract import Box, Space
-from jaxac.errors import EnvError
+from jaxac.core import Key, Scalar, field, frozen
+from jaxac.envs.contract import Space
 from jaxac.heads import normal
+from jaxac.heads.range import Range, bounded
 from jaxac.nets.layer import Dense, Layer
 
 LAST = field(Dense(), "the last layer")
 STD = field(math.exp(-1.0), "of the noise, before the squashing", within="[0, inf)")
 BOUND = field(math.e, "largest noise, in standard deviations", within="[0, inf)")
+GAUSSIAN = normal.TanhNormal()  # samples and densities are the same in every range
 EDGE = 1e-3  # strengths are this far from 0 and 1 where they are penalised
 
 
 @runtime_checkable
 class Reparameterised(Protocol):
-    """A policy that a critic's gradient can reach; its actions are [..., size] in [-1, 1]."""
+    """A policy that a critic's gradient can reach; its actions are [..., A] in [-1, 1]."""
 
     @property
-    def size(self) -> int:
-        """Dimensions of an action."""
+    def range(self) -> Range:
+        """The environment's actions."""
         ...
 
     @property
@@ -44,10 +45,6 @@ class Reparameterised(Protocol):
 
     def mode(self, out: Array) -> Array:
         """The deterministic action."""
-        ...
-
-    def decode(self, action: Array) -> Array:
-        """The environment's action."""
         ...
 
 
@@ -99,64 +96,50 @@ class Between:
 class TanhNormal:
     """A Gaussian squashed by tanh. Source: Haarnoja et al. 2018, arXiv:1801.01290, appendix C."""
 
-    low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension, finite")
-    high: Static[tuple[float, ...]] = field((1.0,), "upper bound per dimension, finite")
-    shape: Static[tuple[int, ...]] = field((1,), "shape of an action")
+    range: Range = field(Range(), "the environment's actions")
     spread: Spread = field(Clipped(), "the standard deviation before the squashing")
     last: Layer = LAST
 
     @property
-    def size(self):
-        return len(self.low)
-
-    @property
     def num_outputs(self):
-        return 2 * self.size
+        return 2 * self.range.size
 
     def layer(self):
         return self.last(self.num_outputs)
 
-    def sample(self, key, out):
+    def before(self, out: Array) -> Float[Array, "..."]:
+        """Mean and log standard deviation before the squashing, [..., 2 A]."""
         mean, raw = jnp.split(out, 2, axis=-1)
-        out = jnp.concatenate([mean, self.spread(raw)], axis=-1)
-        before = normal.TanhNormal(self.low, self.high, self.shape)
-        u = before.sample(key, out)
-        return jnp.tanh(u), before.log_prob(out, u)
+        return jnp.concatenate([mean, self.spread(raw)], axis=-1)
+
+    def sample(self, key, out):
+        out = self.before(out)
+        u = GAUSSIAN.sample(key, out)
+        return jnp.tanh(u), GAUSSIAN.log_prob(out, u)
 
     def sample_each(self, key: Key, out: Array) -> tuple[Array, Array]:
-        """As `sample`, with a log-probability for each dimension, [..., size]."""
-        mean, raw = jnp.split(out, 2, axis=-1)
-        log_std = self.spread(raw)
-        before = normal.TanhNormal(self.low, self.high, self.shape)
-        u = before.sample(key, jnp.concatenate([mean, log_std], axis=-1))
-        return jnp.tanh(u), before.log_prob(jnp.stack([mean, log_std], -1), u[..., None])
+        """As `sample`, with a log-probability for each dimension, [..., A]."""
+        out = self.before(out)
+        u = GAUSSIAN.sample(key, out)
+        return jnp.tanh(u), GAUSSIAN.log_prob(jnp.stack(jnp.split(out, 2, -1), -1), u[..., None])
 
     def mode(self, out):
         return jnp.tanh(jnp.split(out, 2, axis=-1)[0])
-
-    def decode(self, action):
-        return normal.to_range(action, self.low, self.high, self.shape)
 
 
 @frozen
 class Tanh:
     """One action, the tanh of the output: a deterministic policy."""
 
-    low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension, finite")
-    high: Static[tuple[float, ...]] = field((1.0,), "upper bound per dimension, finite")
-    shape: Static[tuple[int, ...]] = field((1,), "shape of an action")
+    range: Range = field(Range(), "the environment's actions")
     last: Layer = LAST
 
     @property
-    def size(self):
-        return len(self.low)
-
-    @property
     def num_outputs(self):
-        return self.size
+        return self.range.size
 
     def layer(self):
-        return self.last(self.size)
+        return self.last(self.range.size)
 
     def sample(self, key, out):
         del key
@@ -164,9 +147,6 @@ class Tanh:
 
     def mode(self, out):
         return jnp.tanh(out)
-
-    def decode(self, action):
-        return normal.to_range(action, self.low, self.high, self.shape)
 
 
 @frozen
@@ -177,20 +157,14 @@ class Swaddled:
     tanh(x / 2) of the outputs, s and b without their signs.
     """
 
-    low: Static[tuple[float, ...]] = field((-1.0,), "lower bound per dimension, finite")
-    high: Static[tuple[float, ...]] = field((1.0,), "upper bound per dimension, finite")
-    shape: Static[tuple[int, ...]] = field((1,), "shape of an action")
+    range: Range = field(Range(), "the environment's actions")
     std: Scalar = STD
     bound: Scalar = BOUND
     last: Layer = LAST
 
     @property
-    def size(self):
-        return len(self.low)
-
-    @property
     def num_outputs(self):
-        return 3 * self.size
+        return 3 * self.range.size
 
     def layer(self):
         return self.last(self.num_outputs)
@@ -214,9 +188,6 @@ class Swaddled:
         first = 2.0 * jnp.arctanh(s ** (1.0 / jax.lax.stop_gradient(b)))
         return (first + b * s * jnp.log(s) + 2.0 * jnp.arctanh(jnp.square(b))).mean(-1)
 
-    def decode(self, action):
-        return normal.to_range(action, self.low, self.high, self.shape)
-
 
 @frozen
 class Mixture:
@@ -229,8 +200,8 @@ class Mixture:
     one: TanhNormal = field(TanhNormal(), "the Gaussian of a draw of the noise")
 
     @property
-    def size(self):
-        return self.one.size
+    def range(self):
+        return self.one.range
 
     @property
     def num_outputs(self):
@@ -240,18 +211,13 @@ class Mixture:
         return self.one.layer()
 
     def sample(self, key, out):
-        mean, raw = jnp.split(out, 2, axis=-1)
-        out = jnp.concatenate([mean, self.one.spread(raw)], axis=-1)  # [..., L, 2A]
-        before = normal.TanhNormal(self.one.low, self.one.high, self.one.shape)
-        u = before.sample(key, out[..., 0, :])
-        each = before.log_prob(out, u[..., None, :])
+        out = self.one.before(out)  # [..., L, 2A]
+        u = GAUSSIAN.sample(key, out[..., 0, :])
+        each = GAUSSIAN.log_prob(out, u[..., None, :])
         return jnp.tanh(u), jax.nn.logsumexp(each, axis=-1) - jnp.log(each.shape[-1])
 
     def mode(self, out):
         return self.one.mode(out[..., 0, :])
-
-    def decode(self, action):
-        return self.one.decode(action)
 
 
 class Weighed(NamedTuple):
@@ -261,11 +227,11 @@ class Weighed(NamedTuple):
     """
 
     one: TanhNormal
-    weight: Float[Array, " size"]
+    weight: Float[Array, " A"]
 
     @property
-    def size(self):
-        return self.one.size
+    def range(self):
+        return self.one.range
 
     @property
     def num_outputs(self):
@@ -281,9 +247,6 @@ class Weighed(NamedTuple):
     def mode(self, out):
         return self.one.mode(out)
 
-    def decode(self, action):
-        return self.one.decode(action)
-
 
 @frozen
 class Stochastic:
@@ -293,7 +256,7 @@ class Stochastic:
     last: Layer = LAST
 
     def __call__(self, space):
-        return TanhNormal(*bounded(space), self.spread, self.last)
+        return TanhNormal(bounded(space), self.spread, self.last)
 
 
 @frozen
@@ -313,7 +276,7 @@ class Deterministic:
     last: Layer = LAST
 
     def __call__(self, space):
-        return Tanh(*bounded(space), self.last)
+        return Tanh(bounded(space), self.last)
 
 
 @frozen
@@ -325,23 +288,4 @@ class Swaddling:
     last: Layer = LAST
 
     def __call__(self, space):
-        return Swaddled(*bounded(space), self.std, self.bound, self.last)
-
-
-def bounded(
-    space: Space,
-) -> tuple[tuple[float, ...], tuple[float, ...], tuple[int, ...]]:
-    """Bounds and shape of a Box. Raises `EnvError` for another space, or one without bounds."""
-    if isinstance(space, Box):
-        low, high = (tuple(map(float, x.ravel())) for x in space.bounds)
-        if all(map(math.isfinite, (*low, *high))):
-            return low, high, space.shape
-    raise EnvError(
-        f"the policy's actions live in [-1, 1], so the space must be a bounded Box, but it is "
-        f"{space}; wrap the environment in ClipAction with finite bounds"
-    )
-
-
-def uniform(key: Key, head: Reparameterised, num: int) -> Float[Array, "num size"]:
-    """Actions spread evenly over the whole range: what is tried before anything is learned."""
-    return jax.random.uniform(key, (num, head.size), minval=-1.0, maxval=1.0)
+        return Swaddled(bounded(space), self.std, self.bound, self.last)

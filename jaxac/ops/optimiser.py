@@ -8,9 +8,26 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaxac.core import Params, Scalar, field, frozen
+from jaxac.core import Params, Scalar, field, frozen, replace
 
 T = TypeVar("T")
+
+
+class Trained(Protocol):
+    """A learner of several parts."""
+
+    @property
+    def params(self) -> dict[str, Params]:
+        """Of each part."""
+        ...
+
+    @property
+    def opt_state(self) -> dict[str, optax.OptState]:
+        """Of each part's optimiser."""
+        ...
+
+
+L = TypeVar("L", bound=Trained)
 
 
 @runtime_checkable
@@ -120,3 +137,16 @@ def descend(
     grads, more = jax.grad(loss, has_aux=True)(params)
     step, opt_state = optimiser.update(grads, opt_state, params)
     return optax.apply_updates(params, step), opt_state, more
+
+
+def descend_part(
+    learner: L,
+    name: str,
+    optimiser: optax.GradientTransformation,
+    loss: Callable[[Any], tuple[Float[Array, ""], T]],
+) -> tuple[L, T]:
+    """`descend` with one of the parts, by name, of a learner's `params` and `opt_state`."""
+    params, opt_state = learner.params, learner.opt_state
+    part, state, more = descend(loss, optimiser, params[name], opt_state[name])
+    params, opt_state = {**params, name: part}, {**opt_state, name: state}
+    return replace(learner, params=params, opt_state=opt_state), more

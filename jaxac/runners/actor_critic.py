@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from jaxac.core import Algorithm, Int, Key, Metrics, Params, Scalar, Static, field, frozen, replace
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Env
-from jaxac.heads.reparameterised import Actions, Reparameterised, Stochastic, uniform
+from jaxac.heads.reparameterised import Actions, Reparameterised, Stochastic
 from jaxac.heads.returns import Returns, Value
 from jaxac.nets import critic as nets
 from jaxac.nets.critic import CriticNet, Net, Plain, PolicyNet
@@ -30,7 +30,7 @@ from jaxac.ops.after import After, Nothing
 from jaxac.ops.backup import Backup, Nets, OneStep
 from jaxac.ops.explore import Explore, Sampled
 from jaxac.ops.objective import Climb, Objective
-from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend
+from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend_part
 from jaxac.ops.proposal import Proposal, Untouched
 from jaxac.ops.reduce import Min, Reduce
 from jaxac.ops.slow import Online, Polyak, Slow
@@ -100,7 +100,7 @@ class Parts(NamedTuple):
 def parts(env: Env, hp: ActorCritic) -> Parts:
     """Head and networks. Raises `EnvError` if they do not fit the environment."""
     head, seen = hp.actor.actions(env.action_space), env.observation_space
-    critics = nets.critics(hp.critic.net, seen, head.size, hp.critic.returns, hp.critic.num)
+    critics = nets.critics(hp.critic.net, seen, head.range.size, hp.critic.returns, hp.critic.num)
     return Parts(head, nets.policy(hp.actor.net, seen, head), critics)
 
 
@@ -108,7 +108,7 @@ def begin(built: Parts, key: Key, hp: ActorCritic, obs: Any) -> Learner:
     """A learner that has learned nothing, for observations [N, ...]."""
     key_actor, key_critic, key_backup, key_action = jax.random.split(key, 4)
     num = jax.tree.leaves(obs)[0].shape[0]
-    action = uniform(key_action, built.head, num)
+    action = built.head.range.uniform(key_action, num)
     params = {
         "actor": built.policy.init(key_actor, obs),
         "critic": built.critics.init(key_critic, obs, action),
@@ -169,23 +169,11 @@ def critic_step(
         return total, ({"critic_loss": total, "q": q.mean()}, returns.error(out, target).mean(0))
 
     optimiser = hp.critic.optimiser(hp.critic.learning_rate)
-    params, opt_state, (metrics, error) = descend(
-        loss, optimiser, learner.params["critic"], learner.opt_state["critic"]
-    )
+    learner, (metrics, error) = descend_part(learner, "critic", optimiser, loss)
     memory, more = hp.backup.learn(key_learn, learner.backup, nets, batch)
-    slow = {
-        "actor": hp.actor.slow.update(learner.slow["actor"], learner.params["actor"], step),
-        "critic": hp.critic.slow.update(learner.slow["critic"], params, step),
-    }
-    learner = replace(
-        learner,
-        params={**learner.params, "critic": params},
-        opt_state={**learner.opt_state, "critic": opt_state},
-        slow=slow,
-        backup=memory,
-        step=step,
-    )
-    return learner, {**metrics, **more}, error
+    plans = {"actor": hp.actor, "critic": hp.critic}
+    slow = {k: x.slow.update(learner.slow[k], learner.params[k], step) for k, x in plans.items()}
+    return replace(learner, slow=slow, backup=memory, step=step), {**metrics, **more}, error
 
 
 def actor_step(
@@ -205,17 +193,12 @@ def actor_step(
         return total, {"actor_loss": total, "entropy": -log_prob.mean()}
 
     optimiser = hp.actor.optimiser(hp.actor.learning_rate)
-    params, opt_state, metrics = descend(
-        loss, optimiser, learner.params["actor"], learner.opt_state["actor"]
+    learner, metrics = descend_part(learner, "actor", optimiser, loss)
+    temperature = hp.temperature.update(
+        learner.temperature, metrics["entropy"], built.head.range.size
     )
-    temperature = hp.temperature.update(learner.temperature, metrics["entropy"], built.head.size)
-    learner = replace(
-        learner,
-        params={**learner.params, "actor": params},
-        opt_state={**learner.opt_state, "actor": opt_state},
-        temperature=temperature,
-    )
-    return learner, {**metrics, "temperature": jnp.asarray(alpha)}
+    metrics = {**metrics, "temperature": jnp.asarray(alpha)}
+    return replace(learner, temperature=temperature), metrics
 
 
 def one_round(
@@ -282,9 +265,9 @@ def method(
         init=lambda key, hp, obs: begin(built(hp), key, hp, obs),
         explore=explore,
         mode=mode,
-        random=lambda key, hp, obs: uniform(key, built(hp).head, hp.num_envs),
+        random=lambda key, hp, obs: built(hp).head.range.uniform(key, hp.num_envs),
         learn=lambda key, learner, hp, batches: learn(built(hp), key, learner, hp, batches),
         value=value,
-        decode=lambda hp, action: built(hp).head.decode(action),
-        memory=lambda hp, num: hp.actor.explore.init(num, built(hp).head.size),
+        decode=lambda hp, action: built(hp).head.range.decode(action),
+        memory=lambda hp, num: hp.actor.explore.init(num, built(hp).head.range.size),
     )

@@ -33,7 +33,7 @@ def parts(env: Env, hp: Encoded) -> Parts:
     head, returns = hp.actor.actions(env.action_space), hp.critic.returns
     module = encoders.encoder(hp.encoder, env.observation_space)
     seen = encoders.features(module, env.observation_space)
-    critic = nets.net(hp.critic.net.critic(seen, head.size, returns), "critic")
+    critic = nets.net(hp.critic.net.critic(seen, head.range.size, returns), "critic")
     policy = encoders.encoded_policy(module, nets.policy(hp.actor.net, seen, head))
     return Parts(head, policy, encoders.encoded_critics(module, critic, hp.critic.num))
 

@@ -14,7 +14,7 @@ from jaxac.core import Key, Metrics, Scalar, field, frozen
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Env, view
 from jaxac.heads.diffusion import Diffusion, Generative
-from jaxac.heads.reparameterised import bounded
+from jaxac.heads.range import bounded
 from jaxac.nets import critic as nets
 from jaxac.nets.critic import Net
 from jaxac.nets.denoiser import ActionNet, ResidualDenoiser
@@ -43,7 +43,7 @@ class Parts(NamedTuple):
 
 def parts(env: Env, plan: Behaviour) -> Parts:
     """Network and size of an action. Raises `EnvError` for actions that are no bounded Box."""
-    size = len(bounded(env.action_space)[0])
+    size = bounded(env.action_space).size
     module = plan.net.drift(view(env.observation_space, "policy"), size)
     return Parts(nets.net(module, "policy"), size)
 

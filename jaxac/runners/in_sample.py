@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaxac.core import Int, Key, Metrics, Params, Scalar, field, frozen
+from jaxac.core import Int, Key, Metrics, Params, Scalar, field, frozen, replace
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Env, view
 from jaxac.heads.returns import Value
 from jaxac.nets import critic as nets
 from jaxac.nets.critic import Net, Plain, ValuesNet
-from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend
+from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend_part
 from jaxac.ops.value_loss import Expectile, ValueLoss
 from jaxac.runners.actor_critic import Critic
 
@@ -103,7 +103,7 @@ def step(
 ) -> tuple[Learner, Metrics, Float[Array, " B"]]:
     """A gradient step of V and then one of Q on a batch [B, ...]; absolute TD errors beside it."""
     key_q, key_value, key_next, key_out, key_backup = jax.random.split(key, 5)
-    params, opt_state, returns = learner.params, learner.opt_state, plans.critic.returns
+    returns = plans.critic.returns
     q = slow_q(built, plans, key_q, learner, batch.obs, batch.action)
 
     def value_loss(params):
@@ -113,10 +113,8 @@ def step(
         return total, {"value_loss": total, "value": value.mean()}
 
     optimiser = plans.value.optimiser(plans.value.learning_rate)
-    value, value_state, metrics = descend(
-        value_loss, optimiser, params["value"], opt_state["value"]
-    )
-    after = built.value.apply(value, key_next, batch.final_obs)[:, 0]
+    learner, metrics = descend_part(learner, "value", optimiser, value_loss)
+    after = built.value.apply(learner.params["value"], key_next, batch.final_obs)[:, 0]
     target = returns.backup(key_backup, after, batch.reward, batch.discount)
 
     def critic_loss(params):
@@ -127,14 +125,7 @@ def step(
         return total, (more, returns.error(out, target).mean(0))
 
     optimiser = plans.critic.optimiser(plans.critic.learning_rate)
-    critic, critic_state, (more, error) = descend(
-        critic_loss, optimiser, params["critic"], opt_state["critic"]
-    )
-    count = learner.step + 1
-    learner = Learner(
-        {"value": value, "critic": critic},
-        {"value": value_state, "critic": critic_state},
-        plans.critic.slow.update(learner.slow, critic, count),
-        count,
-    )
-    return learner, {**metrics, **more}, error
+    learner, (more, error) = descend_part(learner, "critic", optimiser, critic_loss)
+    step = learner.step + 1
+    slow = plans.critic.slow.update(learner.slow, learner.params["critic"], step)
+    return replace(learner, slow=slow, step=step), {**metrics, **more}, error

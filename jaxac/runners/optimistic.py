@@ -29,7 +29,7 @@ from jaxac.nets import critic as networks
 from jaxac.nets.bronet import BroNet, Shift
 from jaxac.nets.trunk import Trunk
 from jaxac.ops.after import Nothing
-from jaxac.ops.optimiser import RATE, Adam, AdamW, Optimiser, descend
+from jaxac.ops.optimiser import RATE, Adam, AdamW, Optimiser, descend_part
 from jaxac.runners import actor_critic, off_policy
 from jaxac.runners.actor_critic import ActorCritic, Learner, Parts
 
@@ -73,7 +73,7 @@ def build(env: Env, hp: Optimistic) -> Built:
         raise ConfigError("actor.actions", "the optimist shifts the mean of Stochastic actions")
     if not isinstance(hp.critic.returns, Quantiles | Value):
         raise ConfigError("critic.returns", "the optimist adds to quantiles or to values")
-    trunk = hp.optimist.trunk.module(Box((seen.size + base.head.size,)))
+    trunk = hp.optimist.trunk.module(Box((seen.size + base.head.range.size,)))
     return Built(base, networks.net(Shift(len(seen.shape), trunk), "policy"))
 
 
@@ -113,7 +113,7 @@ def begin(built: Built, key: Key, hp: Optimistic, obs: Any) -> Learner:
     """A learner that has learned nothing; what the optimist learns stands beside the rest."""
     key_base, key_shift = jax.random.split(key)
     learner, plan = actor_critic.begin(built.base, key_base, hp, obs), hp.optimist
-    mean = jnp.zeros((jax.tree.leaves(obs)[0].shape[0], built.base.head.size))
+    mean = jnp.zeros((jax.tree.leaves(obs)[0].shape[0], built.base.head.range.size))
     params = {
         "optimist": built.shift.init(key_shift, obs, mean),
         "weights": {"optimism": unbounded(plan.optimism), "divergence": unbounded(plan.weight)},
@@ -131,7 +131,7 @@ def optimist_step(
 ) -> tuple[Learner, Metrics]:
     """A gradient step of the shift on a batch [B, ...], and one of the weights."""
     key_action, key_out = jax.random.split(key)
-    params, opt_state, size = learner.params, learner.opt_state, built.base.head.size
+    params, size = learner.params, built.base.head.range.size
     weights = {k: bounded(x) for k, x in params["weights"].items()}
 
     def loss(optimist):
@@ -149,15 +149,8 @@ def optimist_step(
         return excess * (bounded(x["optimism"]) - bounded(x["divergence"])), ()
 
     steps = optimisers(hp)
-    optimist, own, metrics = descend(
-        loss, steps["optimist"], params["optimist"], opt_state["optimist"]
-    )
-    found, both, _ = descend(adjustment, steps["weights"], params["weights"], opt_state["weights"])
-    learner = replace(
-        learner,
-        params={**params, "optimist": optimist, "weights": found},
-        opt_state={**opt_state, "optimist": own, "weights": both},
-    )
+    learner, metrics = descend_part(learner, "optimist", steps["optimist"], loss)
+    learner, _ = descend_part(learner, "weights", steps["weights"], adjustment)
     return learner, {**metrics, "optimism": weights["optimism"]}
 
 

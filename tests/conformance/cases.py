@@ -21,6 +21,8 @@ from jaxac.envs.contract import Env
 from jaxac.runners import off_policy
 
 GAMMA = 0.9
+QUICK: dict[str, Any] = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+"""How XLA makes code: soon, but quick enough for those that train long."""
 LINE = Box((1,), -1.0, 1.0)
 KINDS = {
     "Discrete": {k: make() for k, make in probes.PROBES.items() if k != "ContinuousAction"},
@@ -82,7 +84,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dsac_v1": {"actor.learning_rate": {"op": "Linear", "start": 1e-3, "end": 0.0}},
     "dr_sac": {"backup.radius": 0.01, "backup.num_samples": 5},
     "droq": {"critic_steps": 4},
-    "fast_td3": {"actor.optimiser.decay": 0.0, "critic.optimiser.decay": 0.0},
+    "fast_sac": {"critic.returns.num": 31},
+    "fast_td3": {
+        "actor.optimiser.decay": 0.0,
+        "critic.optimiser.decay": 0.0,
+        "critic.returns.num": 31,
+    },
     "idac": {
         "critic.net.noise": 1,  # least of two noisy samples, noise that shrinks late: a bias
         "actor.net.noise": 1,
@@ -109,7 +116,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "qr_dqn": {"returns.num": 25},
     "redq": {"critic_steps": 4, "critic.num": 4},
-    "simba_v2": {"norm.reward": "Raw"},  # its own scale changes what a value means
+    "simba_v2": {
+        "norm.reward": "Raw",  # its own scale changes what a value means
+        "critic.returns.num": 31,
+    },
     "symphony": {  # what restrains actions, and the noise of the policy, have a price in value
         "swaddle": 0.0,
         "actor.actions.std": 0.05,
@@ -234,9 +244,10 @@ def _case(key: str, kind: str) -> Case:
 
     lanes = np.zeros(len(found), np.uint32)
     stacked = jax.tree.map(lambda x: np.full(len(found), x, np.float32), hp)
-    start = jax.jit(start).lower(lanes, stacked, lanes.astype(np.int32)).compile()
+    start = jax.jit(start, compiler_options=QUICK)
+    start = start.lower(lanes, stacked, lanes.astype(np.int32)).compile()
     states = start(lanes, stacked, lanes.astype(np.int32))
-    compiled = jax.jit(jax.vmap(advance)).lower(states).compile()
+    compiled = jax.jit(jax.vmap(advance), compiler_options=QUICK).lower(states).compile()
     return Case(key, found, env, algorithm, hp, start, compiled, traces)
 
 

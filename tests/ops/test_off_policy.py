@@ -77,8 +77,8 @@ def test_a_squashed_gaussian_has_the_density_of_its_samples():
 def test_decoded_actions_fill_the_range():
     for plan in (Stochastic(), Deterministic()):
         head = plan(BOX)
-        np.testing.assert_allclose(head.decode(jnp.array([[-1.0, -1.0]])), [[-1.0, 0.0]])
-        np.testing.assert_allclose(head.decode(jnp.array([[1.0, 1.0]])), [[3.0, 0.5]])
+        np.testing.assert_allclose(head.range.decode(jnp.array([[-1.0, -1.0]])), [[-1.0, 0.0]])
+        np.testing.assert_allclose(head.range.decode(jnp.array([[1.0, 1.0]])), [[3.0, 0.5]])
         with pytest.raises(EnvError, match="bounded Box"):
             plan(Discrete(2))
         with pytest.raises(EnvError, match="bounded Box"):

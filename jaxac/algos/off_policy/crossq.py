@@ -24,7 +24,7 @@ from jaxac.data.replay import Batch
 from jaxac.envs.contract import Box, Env, view
 from jaxac.nets.batch_norm import STATISTICS, BatchNormMLP
 from jaxac.nets.critic import Plain
-from jaxac.ops.optimiser import Adam, descend
+from jaxac.ops.optimiser import Adam, descend_part
 from jaxac.ops.slow import Online
 from jaxac.ops.temperature import Learned
 from jaxac.runners import actor_critic
@@ -64,7 +64,7 @@ def critic_step(
     shift = batch.reward - batch.discount * nets.alpha * log_prob
     obs = jax.tree.map(lambda *x: jnp.concatenate(x), batch.obs, batch.final_obs)
     both = view(obs, "critic"), jnp.concatenate([batch.action, action])
-    module = hp.critic.net.critic(space, built.head.size, returns)
+    module = hp.critic.net.critic(space, built.head.range.size, returns)
 
     def loss(params):
         out, moved = jax.vmap(lambda p: module.apply(p, *both, mutable=[STATISTICS]))(params)
@@ -77,13 +77,6 @@ def critic_step(
         return total, (metrics, returns.error(out, target).mean(0), moved)
 
     optimiser = hp.critic.optimiser(hp.critic.learning_rate)
-    params, opt_state, (metrics, error, moved) = descend(
-        loss, optimiser, learner.params["critic"], learner.opt_state["critic"]
-    )
-    learner = replace(
-        learner,
-        params={**learner.params, "critic": {**params, **moved}},
-        opt_state={**learner.opt_state, "critic": opt_state},
-        step=learner.step + 1,
-    )
-    return learner, metrics, error
+    learner, (metrics, error, moved) = descend_part(learner, "critic", optimiser, loss)
+    params = {**learner.params, "critic": {**learner.params["critic"], **moved}}
+    return replace(learner, params=params, step=learner.step + 1), metrics, error

@@ -16,8 +16,7 @@ from jaxtyping import Array
 from jaxac.core import Algorithm, Key, Static, field, frozen
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Env
-from jaxac.heads import normal
-from jaxac.heads.reparameterised import bounded
+from jaxac.heads.range import bounded
 from jaxac.ops.pick import Best, ByWeight, Pick, implicit_weights
 from jaxac.runners import generative, in_sample, off_policy, on_policy
 from jaxac.runners.actor_critic import Critic
@@ -51,7 +50,7 @@ def make(env: Env) -> Algorithm:
 
 def method(env: Env) -> off_policy.Method:
     """What `make` makes."""
-    low, high, shape = bounded(env.action_space)
+    actions = bounded(env.action_space)
 
     def policy(hp: IDQL) -> generative.Parts:
         return generative.parts(env, hp.behaviour)
@@ -60,11 +59,10 @@ def method(env: Env) -> off_policy.Method:
         return Plans(hp.value, hp.critic)
 
     def values(hp: IDQL) -> in_sample.Parts:
-        return in_sample.parts(env, len(low), plans(hp))
+        return in_sample.parts(env, actions.size, plans(hp))
 
     def random(key, hp, obs):
-        shape = on_policy.num_rows(obs), len(low)
-        return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+        return actions.uniform(key, on_policy.num_rows(obs))
 
     def init(key: Key, hp: IDQL, obs: Any) -> Learner:
         key_policy, key_values, key_action = jax.random.split(key, 3)
@@ -114,7 +112,6 @@ def method(env: Env) -> off_policy.Method:
         learner, (metrics, errors) = jax.lax.scan(one, learner, (keys, batches))
         return learner, jax.tree.map(jnp.mean, metrics), errors
 
-    def decode(hp, action):
-        return normal.to_range(action, low, high, shape)
-
-    return off_policy.Method(init, explore, mode, random, learn, value, decode)
+    return off_policy.Method(
+        init, explore, mode, random, learn, value, lambda hp, action: actions.decode(action)
+    )

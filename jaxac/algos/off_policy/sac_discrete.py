@@ -31,7 +31,7 @@ from jaxac.nets import critic as nets
 from jaxac.nets.critic import Net, Plain, PolicyNet, ValuesNet
 from jaxac.ops.choice import any_legal
 from jaxac.ops.entropy_penalty import EntropyPenalty, Free
-from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend
+from jaxac.ops.optimiser import OPTIMISER, RATE, Optimiser, descend_part
 from jaxac.ops.reduce import Min, Reduce
 from jaxac.ops.slow import Polyak, Slow
 from jaxac.ops.temperature import Learned, Temperature
@@ -166,7 +166,7 @@ def make(env: Env) -> Algorithm:
             total = (batch.weight * returns.loss(q, old, target)).mean(-1).sum()
             return total, ({"critic_loss": total, "q": q.mean()}, returns.error(q, target).mean(0))
 
-        learner, more = stepped(learner, "critic", hp, loss)
+        learner, more = descend_part(learner, "critic", optimiser(hp, "critic"), loss)
         step, params = learner.step + 1, learner.params["critic"]
         slow = {"critic": hp.critic.slow.update(learner.slow["critic"], params, step)}
         return replace(learner, slow=slow, step=step), more
@@ -183,17 +183,11 @@ def make(env: Env) -> Algorithm:
             total = (penalty - soft_value(jax.nn.log_softmax(out), q, alpha)).mean()
             return total, {"actor_loss": total, "entropy": entropy.mean()}
 
-        learner, metrics = stepped(learner, "actor", hp, loss)
+        learner, metrics = descend_part(learner, "actor", optimiser(hp, "actor"), loss)
         largest = head.entropy(even(batch.obs, batch.reward.shape[0])).mean()
         temperature = hp.temperature.update(learner.temperature, metrics["entropy"], largest)
         metrics = {**metrics, "temperature": jnp.asarray(alpha)}
         return replace(learner, temperature=temperature), metrics
-
-    def stepped(learner: Learner, name: str, hp: SACDiscrete, loss: Any) -> tuple[Learner, Any]:
-        params, state = learner.params, learner.opt_state
-        new, new_state, more = descend(loss, optimiser(hp, name), params[name], state[name])
-        params, state = {**params, name: new}, {**state, name: new_state}
-        return replace(learner, params=params, opt_state=state), more
 
     def learn(key: Key, learner: Learner, hp: SACDiscrete, batches: Batch):
         key_critic, key_actor = jax.random.split(key)

@@ -18,8 +18,7 @@ from jaxac.algos.off_policy import dqn
 from jaxac.core import Algorithm, Key, field, frozen, replace
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Discrete, Env
-from jaxac.heads import normal
-from jaxac.heads.reparameterised import bounded
+from jaxac.heads.range import bounded
 from jaxac.nets.activation import ReLU
 from jaxac.nets.critic import Plain
 from jaxac.nets.initialise import Lecun
@@ -58,14 +57,14 @@ def make(env: Env) -> Algorithm:
 
 def method(env: Env) -> off_policy.Method:
     """What `make` makes."""
-    low, high, shape = bounded(env.action_space)
-    size = len(low)
+    actions = bounded(env.action_space)
+    size = actions.size
 
     def on_codes(hp: SAQ) -> off_policy.Method:
         return dqn.method(dataclasses.replace(env, action_space=Discrete(hp.codec.num(size))))
 
     def random(key, hp, obs):
-        return jax.random.uniform(key, (on_policy.num_rows(obs), size), minval=-1.0, maxval=1.0)
+        return actions.uniform(key, on_policy.num_rows(obs))
 
     def init(key: Key, hp: SAQ, obs: Any) -> Learner:
         key_values, key_codec, key_action = jax.random.split(key, 3)
@@ -94,7 +93,6 @@ def method(env: Env) -> off_policy.Method:
     def value(learner, hp, obs):
         return on_codes(hp).value(learner.values, hp, obs)
 
-    def decode(hp, action):
-        return normal.to_range(action, low, high, shape)
-
-    return off_policy.Method(init, explore, mode, random, learn, value, decode)
+    return off_policy.Method(
+        init, explore, mode, random, learn, value, lambda hp, action: actions.decode(action)
+    )

@@ -32,7 +32,7 @@ from jaxac.nets.critic import Plain
 from jaxac.nets.normed import NormedMLP
 from jaxac.ops.backup import OneStep
 from jaxac.ops.objective import Rectified
-from jaxac.ops.optimiser import AdamW, descend
+from jaxac.ops.optimiser import AdamW, descend_part
 from jaxac.ops.reduce import Faded
 from jaxac.ops.temperature import Fixed
 from jaxac.ops.value_loss import RectifiedHuber
@@ -91,12 +91,8 @@ def actor_step(
         return total, (metrics, value.mean())
 
     optimiser = hp.actor.optimiser(hp.actor.learning_rate)
-    params, opt_state, (metrics, value) = descend(
-        loss, optimiser, learner.params["actor"], learner.opt_state["actor"]
-    )
-    params = {**learner.params, "actor": params}
-    opt_state = {**learner.opt_state, "actor": opt_state}
-    return replace(learner, params=params, opt_state=opt_state, backup=value), metrics
+    learner, (metrics, value) = descend_part(learner, "actor", optimiser, loss)
+    return replace(learner, backup=value), metrics
 
 
 def make(env: Env) -> Algorithm:

@@ -13,6 +13,7 @@ from jaxac.core import replace
 from jaxac.data.replay import Batch
 from jaxac.envs.contract import Box, Env
 from jaxac.errors import ConfigError
+from jaxac.heads.range import Range
 from jaxac.heads.reparameterised import Deterministic, TanhNormal, Weighed
 from jaxac.ops.after import DormantReset, Nothing, dormant
 from jaxac.ops.backup import Causal
@@ -25,7 +26,7 @@ from .short import assert_close, assert_equal, tiny
 KEY, NUM, SIZE = jax.random.key(0), 32, 3
 ENV = Env("three", None, None, (), Box((2,)), Box((SIZE,), -1.0, 1.0), lambda params: 1)  # pyright: ignore[reportArgumentType]
 PLANTED = np.array([2.0, -0.7, 0.0], np.float32)
-HEAD = TanhNormal((-1.0,) * SIZE, (1.0,) * SIZE, (SIZE,))
+HEAD = TanhNormal(Range((-1.0,) * SIZE, (1.0,) * SIZE, (SIZE,)))
 
 
 def batches(count, effect=PLANTED, seed=0):

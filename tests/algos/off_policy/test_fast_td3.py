@@ -8,6 +8,7 @@ import optax
 from jaxac import config
 from jaxac.algos.off_policy import fast_td3, td3
 from jaxac.algos.off_policy.fast_td3 import AdamW
+from jaxac.heads.range import Range
 from jaxac.heads.reparameterised import Tanh
 from jaxac.heads.returns import Value
 from jaxac.ops.explore import Gaussian, GaussianOfEach
@@ -18,7 +19,7 @@ OUT = jnp.zeros((4_000, 2))
 
 
 def test_each_environment_has_a_width_of_its_own_until_its_episode_ends():
-    explore, head = GaussianOfEach(0.05, 0.4), Tanh((-1.0,) * 2, (1.0,) * 2, (2,))
+    explore, head = GaussianOfEach(0.05, 0.4), Tanh(Range((-1.0,) * 2, (1.0,) * 2, (2,)))
     keys = jax.random.split(jax.random.key(0), 40)
     first, memory = explore(keys[0], explore.init(4_000, 2), head, OUT)
     width = np.asarray(memory[:, 0])
@@ -40,7 +41,7 @@ def test_each_environment_has_a_width_of_its_own_until_its_episode_ends():
 
 
 def test_a_range_of_one_width_is_gaussian_noise():
-    explore, head = GaussianOfEach(0.1, 0.1), Tanh((-1.0,) * 2, (1.0,) * 2, (2,))
+    explore, head = GaussianOfEach(0.1, 0.1), Tanh(Range((-1.0,) * 2, (1.0,) * 2, (2,)))
     key = jax.random.key(1)
     got, _ = explore(key, explore.init(4_000, 2), head, OUT)
     want, _ = Gaussian(0.1)(jax.random.split(key)[0], (), head, OUT)

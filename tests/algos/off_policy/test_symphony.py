@@ -12,6 +12,7 @@ from jaxac.algos.off_policy import symphony
 from jaxac.core import replace
 from jaxac.data.laws import Fading, Uniform
 from jaxac.data.ring import Extent
+from jaxac.heads.range import Range
 from jaxac.heads.reparameterised import Swaddled
 from jaxac.heads.returns import Value
 from jaxac.ops.objective import Climb, Rectified
@@ -72,7 +73,7 @@ def test_the_value_of_many_guesses_weighs_the_least_most():
 
 
 def test_actions_are_strength_times_direction_in_bounded_noise():
-    head = Swaddled((-1.0,) * 2, (1.0,) * 2, (2,))
+    head = Swaddled(Range((-1.0,) * 2, (1.0,) * 2, (2,)))
     out = jnp.broadcast_to(jax.random.normal(KEY, (6,)), (20_000, 6))
     action, log_prob = jax.jit(head.sample)(KEY, out)
     a, s, _ = np.split(np.tanh(np.asarray(out[0]) / 2), 3)
