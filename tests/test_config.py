@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxac.algos.on_policy.ppo import PPO, Norm
+from jaxac.algos.on_policy.ppo import PPO
 from jaxac.config import canonical, configure, fields, from_json, operators, stable_hash, to_json
 from jaxac.core import Scalar, Static, field, frozen, is_static
 from jaxac.errors import ConfigError
@@ -21,6 +21,7 @@ from jaxac.ops.normalise import Standard
 from jaxac.ops.optimiser import RMSProp
 from jaxac.ops.schedule import Cosine, Linear
 from jaxac.ops.surrogate import Clip, Ratio
+from jaxac.runners.advantage import Norm
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import marked, record
-from benchmarks.off_policy import laws, learning, speed
+from benchmarks.off_policy import laws, learning, speed, tables
 
 COMMAND = "python -m benchmarks.off_policy"
 RESULTS = record.RESULTS / "off_policy.json"
@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
             print(json.dumps(found[name], indent=1))
             return 0
         case ["tables"]:
-            marked.write(PAGE, f"{COMMAND} tables", learning.table(found["learning"]))
+            marked.write(PAGE, f"{COMMAND} tables", tables.shown(found))
             return 0
     print(sys.modules["benchmarks.off_policy"].__doc__)
     return 2

@@ -37,6 +37,10 @@ class Categorical:
         log_prob = jax.nn.log_softmax(out)
         return -(jnp.exp(log_prob) * log_prob).sum(-1)
 
+    def kl(self, out, other):
+        log_prob = jax.nn.log_softmax(out)
+        return (jnp.exp(log_prob) * (log_prob - jax.nn.log_softmax(other))).sum(-1)
+
     def decode(self, action):
         return action
 

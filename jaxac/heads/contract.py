@@ -37,6 +37,10 @@ class Head(Protocol):
         """Entropy of the distribution, nats."""
         ...
 
+    def kl(self, out: Array, other: Array) -> Batch:
+        """KL(`out` || `other`) of two distributions of this head, nats."""
+        ...
+
     def decode(self, action: Array) -> Any:
         """The environment's action."""
         ...

@@ -62,6 +62,13 @@ class Normal:
         log_std = jnp.split(out, 2, axis=-1)[1]
         return (log_std + LOG_SQRT_2PI + 0.5).sum(-1)
 
+    def kl(self, out, other):
+        mean, log_std = jnp.split(out, 2, axis=-1)
+        other_mean, other_log_std = jnp.split(other, 2, axis=-1)
+        excess = log_std - other_log_std
+        error = jnp.square((mean - other_mean) * jnp.exp(-other_log_std))
+        return (0.5 * (jnp.exp(2.0 * excess) + error - 1.0) - excess).sum(-1)
+
     def decode(self, action):
         return to_range(action, self.low, self.high, self.shape)
 
@@ -102,6 +109,9 @@ class TanhNormal:
         samples = mean[..., None] + jnp.exp(log_std)[..., None] * nodes
         slope = (_log_slope(samples) * (weights / weights.sum())).sum(-1)
         return self._before().entropy(out) + slope.sum(-1)
+
+    def kl(self, out, other):
+        return self._before().kl(out, other)  # the squashing is one to one
 
     def decode(self, action):
         return to_range(jnp.tanh(action), self.low, self.high, self.shape)

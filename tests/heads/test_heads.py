@@ -186,3 +186,18 @@ def test_default_is_categorical_for_discrete():
 def test_squashed_refuses_what_has_no_finite_bounds(space):
     with pytest.raises(EnvError, match=r"needs a bounded Box of actions.*use Default"):
         Squashed()(space)
+
+
+def test_kl_is_the_mean_difference_of_log_probabilities_and_zero_to_itself():
+    rng = np.random.default_rng(0)
+    for head, size in ((Categorical(3), 3), (Normal(**TWO), 4), (TanhNormal(**TWO), 4)):
+        out, other = jnp.asarray(0.5 * rng.normal(size=(2, size)), jnp.float32)
+        many = jnp.broadcast_to(out, (200_000, size))
+        action = head.sample(jax.random.key(0), many)
+        each = head.log_prob(many, action) - head.log_prob(
+            jnp.broadcast_to(other, many.shape), action
+        )
+        want = head.kl(out, other)
+        assert want > 0.001
+        np.testing.assert_allclose(each.mean(), want, atol=4.0 * each.std() / 200_000**0.5)
+        np.testing.assert_allclose(head.kl(out, out), 0.0, atol=1e-6)

@@ -34,10 +34,10 @@ TINY = dataclasses.replace(
 )
 NORMALISER = ("stats.obs.", "hp.norm.obs.")
 ACTOR = [
-    "params.params.actor.Dense_0.bias",
-    "params.params.actor.Dense_0.kernel",
-    "params.params.head.bias",
-    "params.params.head.kernel",
+    "learner.params.params.actor.Dense_0.bias",
+    "learner.params.params.actor.Dense_0.kernel",
+    "learner.params.params.head.bias",
+    "learner.params.params.head.kernel",
 ]
 
 
@@ -308,12 +308,13 @@ def test_a_file_loads_no_code_on_its_own_word(policy, tmp_path, monkeypatch):
 
 
 def test_arrays_that_do_not_fit_are_named(policy, tmp_path):
-    path, name = tmp_path / "forged.safetensors", "params.params.head.bias"
-    params = policy.state.params["params"]
+    path, name = tmp_path / "forged.safetensors", "learner.params.params.head.bias"
+    params = policy.state.learner.params["params"]
 
     def with_bias(bias):
         head = {**params["head"], "bias": bias}
-        return replace(policy.state, params={"params": {**params, "head": head}})
+        learner = replace(policy.state.learner, params={"params": {**params, "head": head}})
+        return replace(policy.state, learner=learner)
 
     for bias, words in (
         (None, f"{name} is missing"),

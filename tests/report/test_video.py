@@ -75,12 +75,12 @@ def network(path, run):
     (checkpoint,) = path.glob("checkpoints/*")
     like = lanes.shapes(plan, batch)
     state = checkpoints.lane(checkpoints.decode(checkpoint.read_bytes(), like, "test"), run)
-    leaves = exported.named(state.params)
+    leaves = exported.named(state.learner.params)
     return {k: v for k, v in leaves.items() if "critic" not in k and "value" not in k}
 
 
 def assert_acts_with(policy, network):
-    own = exported.named(policy.act.args[0].params)
+    own = exported.named(policy.act.args[0].learner.params)
     assert own.keys() == network.keys()
     for name, x in network.items():
         np.testing.assert_array_equal(own[name], x)

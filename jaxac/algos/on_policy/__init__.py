@@ -2,6 +2,12 @@
 
 from jaxac.record import Paper, Record
 
+TRUST_REGION = (
+    "advantages are of GAE, and standardised over the rollout",
+    "the Fisher matrix is of every transition, and damped",
+    "a critic fitted by Adam",
+    "episodes cut by the time limit bootstrap from their true last observation",
+)
 RECORDS = (
     Record(
         key="ppo",
@@ -45,5 +51,31 @@ RECORDS = (
             "episodes cut by the time limit bootstrap from their true last observation",
         ),
         tuned="jaxac.tuned:a2c.toml",
+    ),
+    Record(
+        key="trpo",
+        summary="trust region policy optimisation: natural gradient steps of bounded KL",
+        make="jaxac.algos.on_policy.trpo:make",
+        defaults="jaxac.algos.on_policy.trpo:trpo",
+        paper=Paper(
+            "Trust Region Policy Optimization",
+            2015,
+            "arXiv:1502.05477",
+            "Schulman, Levine, Moritz, Jordan, Abbeel",
+        ),
+        actions=("Discrete", "Box"),
+        deviations=TRUST_REGION,
+    ),
+    Record(
+        key="npg",
+        summary="natural policy gradient: steps of a given KL in the metric of the Fisher matrix",
+        make="jaxac.algos.on_policy.trpo:make",
+        defaults="jaxac.algos.on_policy.trpo:npg",
+        paper=Paper("A Natural Policy Gradient", 2001, "", "Kakade"),
+        actions=("Discrete", "Box"),
+        deviations=(
+            "a step's length is set by its KL, where the paper's is a constant",
+            *TRUST_REGION,
+        ),
     ),
 )

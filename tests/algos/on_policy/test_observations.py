@@ -18,12 +18,13 @@ from jaxac.nets import CNN, MLP, ActorCritic, Conv, SharedTrunk, TwoTrunks
 from jaxac.nets.activation import ReLU
 from jaxac.ops.normalise import Affine, PerView, Standard
 from jaxac.runners import on_policy
+from jaxac.runners.advantage import Norm
 
 WALK = as_env(mdp.random_walk(5), "walk", time_limit=100)
 SMALL = ppo.PPO(
     num_envs=4, num_steps=8, num_epochs=2, num_minibatches=2, num_updates=2,
     eval_episodes=2, net=ActorCritic(hidden=(8,)), learning_rate=1e-2,
-    norm=ppo.Norm(obs=Standard()),
+    norm=Norm(obs=Standard()),
 )  # fmt: skip
 NO = jnp.bool_(False)
 
@@ -95,9 +96,9 @@ def test_a_normaliser_that_undoes_what_the_environment_does_changes_nothing():
     next observations, in the loss, in evaluation. Bytes are as good as floats."""
     space = Box(WALK.observation_space.shape, 0.0, 4.0, "uint8")
     bytes_of_four = observing(WALK, lambda obs: (4 * obs).astype(jnp.uint8), space)
-    quarter = replace(SMALL, norm=ppo.Norm(obs=Affine(scale=0.25)))
+    quarter = replace(SMALL, norm=Norm(obs=Affine(scale=0.25)))
     (plain, plain_metrics), (scaled, metrics) = (
-        trained(WALK, replace(SMALL, norm=ppo.Norm())),
+        trained(WALK, replace(SMALL, norm=Norm())),
         trained(bytes_of_four, quarter),
     )
     assert_equal(scaled.params, plain.params)
@@ -145,7 +146,7 @@ def sides():
 SIDES = sides()
 PIXELS = replace(
     SMALL, num_envs=16, num_updates=30, eval_episodes=64, entropy_coef=0.0, learning_rate=5e-3,
-    norm=ppo.Norm(obs=PerView(Affine(scale=1.0 / 255.0), Standard())),
+    norm=Norm(obs=PerView(Affine(scale=1.0 / 255.0), Standard())),
     net=TwoTrunks(CNN((4,), hidden=(16,)), MLP((16,))),
 )  # fmt: skip
 
@@ -214,7 +215,7 @@ def test_an_illegal_action_that_pays_most_is_never_taken(pixels):
     obs, _ = first_observations()
     net = PIXELS.net.build(PIXELS.policy(SIDES.action_space), SIDES.observation_space)
     seen = PIXELS.norm.obs(pixels.state.stats["obs"], obs)
-    logits, _, _ = net.step(pixels.state.params, (), seen)
+    logits, _, _ = net.step(pixels.state.learner.params, (), seen)
     assert (jax.nn.softmax(logits)[:, 2] == 0.0).all()
 
 
@@ -265,7 +266,7 @@ def image_walk():
 def test_a_chunk_on_plain_images_moves_every_weight(net):
     env = image_walk()
     algorithm = ppo.make(env)
-    hp = replace(SMALL, net=net, norm=ppo.Norm(obs=Affine(scale=1.0 / 255.0)))
+    hp = replace(SMALL, net=net, norm=Norm(obs=Affine(scale=1.0 / 255.0)))
     before = jax.jit(algorithm.init)(jax.random.key(0), hp)
     after, metrics = jax.jit(algorithm.chunk)(before)
     assert metrics["finite"] == 1 and after.loop.envs.obs.dtype == jnp.uint8

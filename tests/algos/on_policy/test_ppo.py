@@ -25,6 +25,7 @@ from jaxac.ops.optimiser import SGD
 from jaxac.ops.schedule import Linear
 from jaxac.ops.surrogate import Clip, Plain, Ratio
 from jaxac.ops.value_loss import ClippedSquared
+from jaxac.runners.advantage import Norm
 
 WALK = as_env(mdp.random_walk(5), "walk", time_limit=100)
 SMALL = ppo.PPO(
@@ -49,7 +50,9 @@ def trained(hp, env=WALK, seed=0, chunks=1, env_params=None):
 
 
 def assert_same_params(a, b, **tolerance):
-    for x, y in zip(jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True):
+    for x, y in zip(
+        jax.tree.leaves(a.learner.params), jax.tree.leaves(b.learner.params), strict=True
+    ):
         np.testing.assert_allclose(x, y, **tolerance)
 
 
@@ -70,13 +73,13 @@ def test_one_update_follows_the_exact_policy_gradient():
     process = WALK.params.mdp
 
     def logits(state):
-        head = state.params["params"]["head"]
+        head = state.learner.params["params"]["head"]
         return head["kernel"] + head["bias"]
 
     policy = jax.nn.softmax(logits(before))
     wanted = exact.policy_gradient(process, logits(before), 1.0)
     visits = exact.occupancy(process, policy, 1.0)
-    kernel = [s.params["params"]["head"]["kernel"] for s in (before, after)]
+    kernel = [s.learner.params["params"]["head"]["kernel"] for s in (before, after)]
     moved = (kernel[1] - kernel[0]) / rate * visits.sum()
     np.testing.assert_allclose(moved, wanted, atol=0.012)
     assert np.abs(wanted).max() > 0.05
@@ -148,7 +151,11 @@ def test_target_kl_stops_the_steps_of_an_update():
     free = trained(replace(hp, num_epochs=4))[0]
     moved = [
         np.abs(a - b).max()
-        for a, b in zip(jax.tree.leaves(free.params), jax.tree.leaves(stopped.params), strict=True)
+        for a, b in zip(
+            jax.tree.leaves(free.learner.params),
+            jax.tree.leaves(stopped.learner.params),
+            strict=True,
+        )
     ]
     assert max(moved) > 1e-4
 
@@ -164,7 +171,7 @@ def test_any_number_may_be_scheduled():
 
 
 def test_observation_statistics_are_of_all_that_was_seen():
-    hp = replace(SMALL, norm=ppo.Norm(obs=Standard()))
+    hp = replace(SMALL, norm=Norm(obs=Standard()))
     state, _ = trained(hp, chunks=2)
     assert state.stats["obs"].count == 4 * 8 * 4
     np.testing.assert_allclose(state.stats["obs"].mean.sum(), 1.0, rtol=1e-5)  # one-hot
@@ -173,7 +180,7 @@ def test_observation_statistics_are_of_all_that_was_seen():
 def test_normalised_values_are_read_in_reward_units():
     env = probes.constant_reward().env
     hp = replace(
-        SMALL, num_updates=100, norm=ppo.Norm(value=Standard(clip=jnp.inf)), num_envs=16,
+        SMALL, num_updates=100, norm=Norm(value=Standard(clip=jnp.inf)), num_envs=16,
         learning_rate=Linear(1e-2, 0.0), total_steps=100 * 16 * 8.0,
     )  # fmt: skip
     params = replace(env.params, reward_scale=50.0)
