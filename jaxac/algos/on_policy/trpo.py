@@ -21,7 +21,7 @@ import optax
 from jax.scipy.sparse.linalg import cg
 from jaxtyping import Array, Float
 
-from jaxac.algos.on_policy.ppo import Epochs, divides
+from jaxac.algos.on_policy import ppo
 from jaxac.core import Algorithm, Key, Metrics, Params, Scalar, Static, field, frozen, replace
 from jaxac.envs.contract import Env
 from jaxac.errors import ConfigError
@@ -36,7 +36,7 @@ TINY = 1e-12  # least squared length of a step, by which it is divided
 
 
 @frozen
-class TRPO(Epochs):
+class TRPO(ppo.Epochs):
     """Hyper-parameters of TRPO; epochs, minibatches and step size are the critic's."""
 
     max_kl: Scalar = field(
@@ -138,8 +138,8 @@ def make(env: Env) -> Algorithm:
 
 
 def check(hp: TRPO, net: Network) -> None:
-    """`divides`, and raise `ConfigError` for a shared trunk."""
-    divides(hp, net)
+    """`ppo.divides`, and raise `ConfigError` for a shared trunk."""
+    ppo.divides(hp, net)
     if isinstance(hp.net, SharedTrunk):
         raise ConfigError(
             "net", "the critic's steps would move a policy on the same trunk; use ActorCritic"
