@@ -86,6 +86,7 @@ class Learner:
 
     params: Params
     opt_state: optax.OptState
+    memory: Any = ()  # what a method remembers from update to update
 
 
 @frozen
@@ -125,6 +126,8 @@ class Parts(NamedTuple):
 class Rollout(NamedTuple):
     """What an update has to learn from."""
 
+    traj: on_policy.Trajectory
+    """What happened, [T, N, ...]."""
     carry: Any
     """The network's memory before the first step, [N, ...]."""
     value_stats: Any
@@ -147,12 +150,21 @@ def parts(env: Env, hp: Settings) -> Parts:
     return Parts(head, hp.net.build(head, env.observation_space), optimiser)
 
 
-def make(env: Env, learn: Learn, check: Callable[[Any, Network], None]) -> Algorithm:
-    """A method on `env`; `init` raises what `check(hp, net)` does, and `EnvError` as `parts`."""
+def make(
+    env: Env,
+    learn: Learn,
+    check: Callable[[Any, Network], None],
+    remember: Callable[[Any], Any] = lambda hp: (),
+) -> Algorithm:
+    """A method on `env`, whose learner's memory begins as `remember(hp)`.
+
+    `init` raises what `check(hp, net)` does, and `EnvError` as `parts`.
+    """
 
     def init(key: Key, hp: Settings, env_params: Any) -> State:
         key_net, key_env, key_run = jax.random.split(key, 3)
-        _, net, optimiser = parts(env, scheduled(hp, jnp.zeros(())))
+        now = scheduled(hp, jnp.zeros(()))
+        _, net, optimiser = parts(env, now)
         check(hp, net)
         loop = on_policy.start(key_env, env, env_params, hp.num_envs, net.start(hp.num_envs))
         params = net.init(key_net, loop.envs.obs)
@@ -161,7 +173,7 @@ def make(env: Env, learn: Learn, check: Callable[[Any, Network], None]) -> Algor
             "reward": hp.norm.reward.init(hp.num_envs),
             "value": hp.norm.value.init(jnp.zeros(())),
         }
-        learner = Learner(params, optimiser.init(params))
+        learner = Learner(params, optimiser.init(params), remember(now))
         return State(hp, env_params, key_run, jnp.int32(0), learner, loop, stats)
 
     def update(state: State):
@@ -206,7 +218,7 @@ def make(env: Env, learn: Learn, check: Callable[[Any, Network], None]) -> Algor
             # Targets that are all equal would put it at minus infinity.
             return value_stats, batch, {"explained_variance": 1.0 - jnp.minimum(unexplained, 2.0)}
 
-        rollout = Rollout(state.loop.carry, stats["value"], seen, prepare)
+        rollout = Rollout(traj, state.loop.carry, stats["value"], seen, prepare)
         learner, value_stats, metrics = learn(built, hp, key_learn, learner, rollout)
         stats = {
             "obs": hp.norm.obs.update(stats["obs"], traj.obs),

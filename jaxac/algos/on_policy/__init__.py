@@ -2,6 +2,12 @@
 
 from jaxac.record import Paper, Record
 
+PPO = Paper(
+    "Proximal Policy Optimization Algorithms",
+    2017,
+    "arXiv:1707.06347",
+    "Schulman, Wolski, Dhariwal, Radford, Klimov",
+)
 TRUST_REGION = (
     "advantages are of GAE, and standardised over the rollout",
     "the Fisher matrix is of every transition, and damped",
@@ -14,12 +20,7 @@ RECORDS = (
         summary="proximal policy optimisation: clipped ratios, several epochs per rollout",
         make="jaxac.algos.on_policy.ppo:make",
         defaults="jaxac.algos.on_policy.ppo:PPO",
-        paper=Paper(
-            "Proximal Policy Optimization Algorithms",
-            2017,
-            "arXiv:1707.06347",
-            "Schulman, Wolski, Dhariwal, Radford, Klimov",
-        ),
+        paper=PPO,
         actions=("Discrete", "Box"),
         deviations=(
             "episodes cut by the time limit bootstrap from their true last observation",
@@ -51,6 +52,38 @@ RECORDS = (
             "episodes cut by the time limit bootstrap from their true last observation",
         ),
         tuned="jaxac.tuned:a2c.toml",
+    ),
+    Record(
+        key="ppo_kl",
+        summary="PPO with a cost on the KL, adapted to a target, in place of clipping",
+        make="jaxac.algos.on_policy.ppo_kl:make",
+        defaults="jaxac.algos.on_policy.ppo_kl:ppo_kl",
+        paper=PPO,
+        actions=("Discrete", "Box"),
+        deviations=(
+            "advantages are standardised per minibatch (slot `advantage`)",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
+    ),
+    Record(
+        key="mdpo",
+        summary="mirror descent: steps on ratios less the KL of new to old over a step size",
+        make="jaxac.algos.on_policy.mdpo:make",
+        defaults="jaxac.algos.on_policy.mdpo:mdpo",
+        paper=Paper(
+            "Mirror Descent Policy Optimization",
+            2020,
+            "arXiv:2005.09814",
+            "Tomar, Shani, Efroni, Ghavamzadeh",
+        ),
+        actions=("Discrete", "Box"),
+        row="S120",
+        deviations=(
+            "the step size ends at 0.01, not 0",
+            "advantages are standardised per minibatch (slot `advantage`)",
+            "the on-policy form alone",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
     ),
     Record(
         key="trpo",

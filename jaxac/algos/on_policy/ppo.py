@@ -12,15 +12,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxac.core import Algorithm, Key, Metrics, Scalar, Static, field, frozen
+from jaxac.core import Algorithm, Key, Metrics, Scalar, Static, field, frozen, replace
 from jaxac.envs.contract import Env
 from jaxac.errors import ConfigError
 from jaxac.fields import LogUniform
 from jaxac.nets.actor_critic import Network
 from jaxac.ops.minibatch import Minibatches, ShuffleTransitions
+from jaxac.ops.proximity import Free, Proximity
 from jaxac.ops.surrogate import Clip, Surrogate
 from jaxac.runners import advantage, on_policy
 from jaxac.runners.advantage import Batch, Learner, Parts, Rollout, Settings
+from jaxac.runners.on_policy import Trajectory
 
 
 @frozen
@@ -51,6 +53,7 @@ class PPO(Epochs):
         within="(0, inf]",
     )
     surrogate: Surrogate = field(Clip(), "the policy's objective")
+    proximity: Proximity = field(Free(), "what it costs to leave the policy that acted")
     num_advantage_passes: Static[int] = field(
         1,
         "times per update that advantages are computed, evenly spread over the epochs",
@@ -63,14 +66,20 @@ def learn(
 ) -> tuple[Learner, Any, Metrics]:
     """The epochs of an update."""
     head, net, optimiser = built
+    acted, memory = learner.params, learner.memory
+
+    def output(params, carry, seen: Batch | Trajectory):
+        return net.scan(params, carry, rollout.seen(seen.obs), seen.reset)[:2]
 
     def loss(params, carry, batch: Batch):
-        out, value, _ = net.scan(params, carry, rollout.seen(batch.obs), batch.reset)
+        out, value = output(params, carry, batch)
+        before, _ = output(acted, carry, batch)  # dropped where the penalty is none
+        penalty = hp.proximity(memory, head.kl(before, out), head.kl(out, before))
         log_ratio = head.log_prob(out, batch.action) - batch.log_prob
         advantage = hp.advantage.minibatch(batch.advantage)
         gain, pull = jax.vjp(lambda x: hp.surrogate(x, advantage), log_ratio)
         flat = (pull(jnp.ones_like(gain))[0] == 0.0) & (advantage != 0.0)
-        policy_loss = -gain.mean()
+        policy_loss = (penalty - gain).mean()
         value_loss = hp.value_loss(value, batch.value, batch.target).mean()
         entropy = head.entropy(out).mean()
         total = policy_loss + hp.value_coef * value_loss - hp.entropy_coef * entropy
@@ -88,7 +97,7 @@ def learn(
         grads, metrics = jax.grad(loss, has_aux=True)(params, carry, batch)
         stopped = stopped | (metrics["approx_kl"] > hp.target_kl)
         steps, opt_state = optimiser.update(grads, opt_state, params)
-        new = Learner(optax.apply_updates(params, steps), opt_state)
+        new = Learner(optax.apply_updates(params, steps), opt_state, memory)
         learner = jax.tree.map(lambda a, b: jnp.where(stopped, a, b), learner, new)
         metrics["grad_norm"] = optax.tree.norm(grads)
         return (learner, stopped), metrics
@@ -111,7 +120,9 @@ def learn(
     keys = jax.random.split(key, hp.num_advantage_passes)
     begin = learner, jnp.zeros((), bool), rollout.value_stats
     (learner, _, value_stats), metrics = jax.lax.scan(one_pass, begin, keys)
-    return learner, value_stats, metrics
+    before, after = (output(x, rollout.carry, rollout.traj)[0] for x in (acted, learner.params))
+    memory = hp.proximity.update(memory, head.kl(before, after).mean())
+    return replace(learner, memory=memory), value_stats, metrics
 
 
 def make(env: Env) -> Algorithm:
@@ -120,7 +131,7 @@ def make(env: Env) -> Algorithm:
     `init` raises `ConfigError` for counts that do not divide, and `EnvError` for a network that
     does not fit the observations.
     """
-    return advantage.make(env, learn, check)
+    return advantage.make(env, learn, check, lambda hp: hp.proximity.init())
 
 
 def check(hp: PPO, net: Network) -> None:

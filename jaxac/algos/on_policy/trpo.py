@@ -117,7 +117,7 @@ def learn(
 
         optimiser = built.optimiser
         params, opt_state, metrics = descend(loss, optimiser, learner.params, learner.opt_state)
-        return Learner(params, opt_state), metrics
+        return replace(learner, params=params, opt_state=opt_state), metrics
 
     learner, metrics = on_policy.epochs(
         key,

@@ -1,5 +1,7 @@
 """TRPO and NPG against an explicit Fisher matrix, and at their limits."""
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +26,9 @@ HP = trpo.npg(
     num_envs=4, num_steps=8, num_epochs=2, num_minibatches=2, num_updates=1, eval_episodes=2,
 )  # fmt: skip
 BUILT = advantage.parts(ENV, HP)
-ROLLOUT = Rollout((), (), lambda obs: obs, lambda params, stats: (stats, BATCH, {}))
+ROLLOUT = Rollout(
+    cast(Any, None), (), (), lambda obs: obs, lambda params, stats: (stats, BATCH, {})
+)
 
 
 def drawn():
