@@ -54,6 +54,27 @@ RECORDS = (
         tuned="jaxac.tuned:a2c.toml",
     ),
     Record(
+        key="impala",
+        summary="actor-critic that learns several times from a rollout, corrected by V-trace",
+        make="jaxac.algos.on_policy.impala:make",
+        defaults="jaxac.algos.on_policy.impala:impala",
+        paper=Paper(
+            "IMPALA: Scalable Distributed Deep-RL with Importance Weighted Actor-Learner "
+            "Architectures",
+            2018,
+            "arXiv:1802.01561",
+            "Espeholt, Soyer, Munos, Simonyan, Mnih, Ward, Doron, Firoiu, Harley, Dunning, Legg, "
+            "Kavukcuoglu",
+        ),
+        actions=("Discrete", "Box"),
+        deviations=(
+            "actors lag behind the learner by the passes over a rollout, not by queues",
+            "networks are dense and apart (slot `net`)",
+            "the learning rate is not annealed unless a schedule stands in its place",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
+    ),
+    Record(
         key="ppo_kl",
         summary="PPO with a cost on the KL, adapted to a target, in place of clipping",
         make="jaxac.algos.on_policy.ppo_kl:make",
