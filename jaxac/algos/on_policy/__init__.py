@@ -75,6 +75,27 @@ RECORDS = (
         ),
     ),
     Record(
+        key="vmpo",
+        summary="imitation of the better half, weighed by advantage, within a learned KL bound",
+        make="jaxac.algos.on_policy.vmpo:make",
+        defaults="jaxac.algos.on_policy.vmpo:VMPO",
+        paper=Paper(
+            "V-MPO: On-Policy Maximum a Posteriori Policy Optimization for Discrete and Continuous "
+            "Control",
+            2019,
+            "arXiv:1909.12238",
+            "Song, Abdolmaleki, Springenberg, Clark, Soyer, Rae, Noury, Ahuja, Liu, Tirumala, "
+            "Heess, Belov, Riedmiller, Botvinick",
+        ),
+        actions=("Discrete", "Box"),
+        deviations=(
+            "one KL bound for mean and spread of a Gaussian",
+            "the better half is that of a minibatch",
+            "the old policy is the one that acted, not a copy made every few steps",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
+    ),
+    Record(
         key="ppo_kl",
         summary="PPO with a cost on the KL, adapted to a target, in place of clipping",
         make="jaxac.algos.on_policy.ppo_kl:make",
