@@ -25,8 +25,8 @@ class Proximity(Protocol):
         """The penalty of each sample, in units of the gain."""
         ...
 
-    def update(self, memory: Any, forward: Float[Array, ""]) -> Any:
-        """After an update that left the new policy at this mean distance from the old."""
+    def update(self, memory: Any, forward: Float[Array, "*batch"]) -> Any:
+        """After an update that left the new policy at these distances from the old."""
         ...
 
 
@@ -82,8 +82,34 @@ class Adaptive:
         return memory * forward
 
     def update(self, memory, forward):
-        far, near = forward > self.slack * self.target, forward < self.target / self.slack
+        mean = forward.mean()
+        far, near = mean > self.slack * self.target, mean < self.target / self.slack
         return jnp.where(far, 2.0 * memory, jnp.where(near, 0.5 * memory, memory))
+
+
+@frozen
+class Lagrange:
+    """KL(old || new) times a multiplier that grows while the largest KL is above a bound.
+
+    Source: Zentner et al. 2023, arXiv:2312.05405 (FixPO).
+    """
+
+    bound: Scalar = field(
+        0.5, "largest KL at any observation, nats", within="(0, inf]", search=(0.1, 0.3, 0.5)
+    )
+    margin: Scalar = field(3.0, "the multiplier aims at `bound` over this", within="[1, inf)")
+    rate: Scalar = field(0.1, "step size of the multiplier", within="[0, inf)")
+    start: Scalar = field(1.0, "the multiplier at first", within="[0, inf)")
+
+    def init(self):
+        return jnp.asarray(self.start, jnp.float32)
+
+    def __call__(self, memory, forward, backward):
+        return memory * forward
+
+    def update(self, memory, forward):
+        excess = self.margin * forward.max() - self.bound
+        return jnp.maximum(memory + self.rate * excess, 0.0)
 
 
 @frozen

@@ -133,7 +133,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """What a method needs beside that."""
 UPDATES = {
     "ppo": 150,
-    "a2c": 1_500,
+    **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
     "droq": 600,
     "fast_sac": 600,
     "idql": 1_200,

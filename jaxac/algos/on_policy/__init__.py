@@ -108,6 +108,26 @@ RECORDS = (
         ),
     ),
     Record(
+        key="fixpo",
+        summary="PPO with a learned KL penalty and a phase that enforces the bound everywhere",
+        make="jaxac.algos.on_policy.fixpo:make",
+        defaults="jaxac.algos.on_policy.fixpo:FixPO",
+        paper=Paper(
+            "Guaranteed Trust Region Optimization via Two-Phase KL Penalization",
+            2023,
+            "arXiv:2312.05405",
+            "Zentner, Puri, Huang, Sukhatme",
+        ),
+        actions=("Discrete", "Box"),
+        row="S233",
+        deviations=(
+            "from the paper's abstract and summary, without its code: numbers are ours",
+            "the multiplier moves once an update, not at every gradient step",
+            "fixing steps are of the whole rollout, not of minibatches",
+            "should they not do, as much of the update is taken as keeps to the bound",
+        ),
+    ),
+    Record(
         key="mdpo",
         summary="mirror descent: steps on ratios less the KL of new to old over a step size",
         make="jaxac.algos.on_policy.mdpo:make",

@@ -121,7 +121,7 @@ def learn(
     begin = learner, jnp.zeros((), bool), rollout.value_stats
     (learner, _, value_stats), metrics = jax.lax.scan(one_pass, begin, keys)
     before, after = (output(x, rollout.carry, rollout.traj)[0] for x in (acted, learner.params))
-    memory = hp.proximity.update(memory, head.kl(before, after).mean())
+    memory = hp.proximity.update(memory, head.kl(before, after))
     return replace(learner, memory=memory), value_stats, metrics
 
 
