@@ -15,7 +15,7 @@ class LineSearch(Protocol):
     """Which share of a step is taken."""
 
     def __call__(self, accepts: Callable[[Float[Array, ""]], Bool[Array, ""]]) -> Float[Array, ""]:
-        """A share, from 0 to 1, that `accepts` says yes to where it is asked."""
+        """A share, from 0 to 1; one that `accepts` said yes to, or 0, where it is asked."""
         ...
 
 

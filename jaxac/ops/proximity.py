@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 
 from jaxac.core import Scalar, field, frozen
 
+RANGE = 2.0**12
+
 
 @runtime_checkable
 class Proximity(Protocol):
@@ -64,7 +66,8 @@ class Forward:
 class Adaptive:
     """KL(old || new) times a number that doubles or halves as updates go too far or not far enough.
 
-    Source: Schulman et al. 2017, arXiv:1707.06347, section 4.
+    Source: Schulman et al. 2017, arXiv:1707.06347, section 4. The number stays within `RANGE` times
+    more or less than at first, so that it comes back from either end.
     """
 
     target: Scalar = field(
@@ -84,7 +87,8 @@ class Adaptive:
     def update(self, memory, forward):
         mean = forward.mean()
         far, near = mean > self.slack * self.target, mean < self.target / self.slack
-        return jnp.where(far, 2.0 * memory, jnp.where(near, 0.5 * memory, memory))
+        price = jnp.where(far, 2.0 * memory, jnp.where(near, 0.5 * memory, memory))
+        return jnp.clip(price, self.start / RANGE, self.start * RANGE)
 
 
 @frozen
@@ -109,7 +113,8 @@ class Lagrange:
 
     def update(self, memory, forward):
         excess = self.margin * forward.max() - self.bound
-        return jnp.maximum(memory + self.rate * excess, 0.0)
+        moved = jnp.maximum(memory + self.rate * excess, 0.0)
+        return jnp.where(jnp.isinf(self.bound), 0.0, moved)
 
 
 @frozen

@@ -4,10 +4,11 @@ Source: Zentner, Puri, Huang & Sukhatme 2023, arXiv:2312.05405 (abstract and sum
 those of `ppo` with plain ratios and a penalty on the KL whose multiplier is learned
 (`ops.proximity.Lagrange`). Then gradient steps on the KL alone, where it is above the bound, go on
 until it is so nowhere in the rollout.
-Against `ppo`: these two. Without a bound it is `ppo` with plain ratios
+Against `ppo`: these two. Without a bound, from a multiplier of 0, it is `ppo` with plain ratios
 (`pytest tests/algos/on_policy/test_fixpo.py`).
 Departs from the paper: the multiplier moves once an update; fixing steps are of the whole rollout;
-should `num_fixes` of them not do, as much of the update is taken as keeps to the bound.
+should `num_fixes` of them not do, as much of the update, the critic's with it, is taken as keeps
+to the bound.
 """
 
 from typing import Any
@@ -48,16 +49,16 @@ def learn(
     def output(params: Params):
         return net.scan(params, rollout.carry, rollout.seen(traj.obs), traj.reset)[0]
 
-    def far(params: Params):
+    def kl_to_acted(params: Params):
         return head.kl(before, output(params))
 
     def loss(params: Params):
-        kl = far(params)
+        kl = kl_to_acted(params)
         return jnp.where(kl > bound, kl, 0.0).mean(), ()
 
-    def left(carried):
+    def unfinished(carried):
         count, params, _ = carried
-        return (count < hp.num_fixes) & (far(params).max() > bound)
+        return (count < hp.num_fixes) & (kl_to_acted(params).max() > bound)
 
     def fix(carried):
         count, params, opt_state = carried
@@ -70,13 +71,14 @@ def learn(
         )
 
     before = output(acted)
-    begin = jnp.int32(0), learner.params, learner.opt_state
-    count, params, opt_state = jax.lax.while_loop(left, fix, begin)
-    share = HALVES(lambda share: far(between(share)).max() <= bound)
-    params = between(share)
-    learner = replace(learner, params=params, opt_state=opt_state)
-    told = {"fixing_steps": count.astype(jnp.float32), "largest_kl": far(params).max()}
-    return learner, value_stats, {**metrics, **told}
+    # Of a fresh optimiser: what the first phase remembers would move the critic on.
+    begin = jnp.int32(0), learner.params, optimiser.init(learner.params)
+    count, params, _ = jax.lax.while_loop(unfinished, fix, begin)
+    share = HALVES(lambda share: kl_to_acted(between(share)).max() <= bound)
+    kept = between(share)
+    told = {"fixing_steps": count.astype(jnp.float32), "share_of_step": share}
+    told["largest_kl"] = kl_to_acted(kept).max()
+    return replace(learner, params=kept), value_stats, {**metrics, **told}
 
 
 def make(env: Env) -> Algorithm:

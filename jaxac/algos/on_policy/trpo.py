@@ -10,7 +10,8 @@ of which as much is taken as improves L and keeps the mean KL within `max_kl`. P
 exact, of the KL's second derivative. The critic is fitted by epochs, as PPO's is.
 Against `ppo`: the policy's step, once for a rollout.
 Departs from the paper: advantages by GAE and standardised; F is of every transition, not of a
-tenth; the critic's Adam in place of no critic at all.
+tenth; the critic's Adam in place of no critic at all. (An optimiser that shrinks weights would
+shrink the policy's with the critic's.)
 """
 
 from typing import Any
@@ -32,7 +33,7 @@ from jaxac.ops.surrogate import Ratio, Surrogate
 from jaxac.runners import advantage, on_policy
 from jaxac.runners.advantage import Batch, Learner, Parts, Rollout
 
-TINY = 1e-12  # least squared length of a step, by which it is divided
+TINY = 1e-30  # least norm of a gradient, by which it is divided
 
 
 @frozen
@@ -44,7 +45,7 @@ class TRPO(ppo.Epochs):
     )
     damping: Scalar = field(0.1, "added to the Fisher matrix's diagonal", within="[0, inf)")
     surrogate: Surrogate = field(Ratio(), "the policy's objective")
-    search: LineSearch = field(Backtrack(), "how much of a step is taken")
+    line_search: LineSearch = field(Backtrack(), "how much of a step is taken")
     num_products: Static[int] = field(
         15, "products with the Fisher matrix to find a step", within="[1, inf)"
     )
@@ -57,7 +58,7 @@ def trpo(**changes: Any) -> TRPO:
 
 def npg(**changes: Any) -> TRPO:
     """The natural policy gradient as a `TRPO`; `changes` override fields by name."""
-    return replace(trpo(search=Whole()), **changes)
+    return replace(trpo(line_search=Whole()), **changes)
 
 
 def policy_step(
@@ -81,20 +82,26 @@ def policy_step(
         _, product = jax.jvp(jax.grad(kl), (params,), (x,))
         return jax.tree.map(lambda a, b: a + hp.damping * b, product, x)
 
-    def moved(share: Scalar) -> Params:
-        return jax.tree.map(lambda a, b: a + share * size * b, params, direction)
+    def moved(share: Float[Array, ""]) -> Params:
+        return jax.tree.map(
+            lambda a, b: jnp.where(share > 0.0, a + share * size * b, a), params, direction
+        )
 
     def accepts(share: Float[Array, ""]) -> Array:
         return (kl(moved(share)) <= hp.max_kl) & (gain(moved(share)) > start)
 
     before = output(params)
     start, grads = jax.value_and_grad(gain)(params)
-    direction, _ = cg(fisher, grads, tol=1e-10, maxiter=hp.num_products)
-    length = optax.tree.vdot(direction, fisher(direction))
-    size = jnp.sqrt(2.0 * hp.max_kl / jnp.maximum(length, TINY))
-    share = hp.search(accepts)
+    norm = jnp.maximum(optax.tree.norm(grads), TINY)  # only the gradient's direction matters
+    direction, _ = cg(
+        fisher, jax.tree.map(lambda x: x / norm, grads), tol=1e-10, maxiter=hp.num_products
+    )
+    length = jnp.asarray(optax.tree.vdot(direction, fisher(direction)))
+    sound = jnp.isfinite(length) & (length > 0.0)
+    size = jnp.sqrt(2.0 * hp.max_kl / jnp.where(sound, length, 1.0))
+    share = jnp.where(sound, hp.line_search(accepts), 0.0)
     return moved(share), {
-        "policy_loss": -start,
+        "policy_loss": -gain(moved(share)),
         "entropy": head.entropy(before).mean(),
         "kl": kl(moved(share)),
         "share_of_step": share,

@@ -10,7 +10,8 @@ of a minibatch by advantage, with temperature eta and multiplier alpha, both lea
 
 Against `ppo`: these three losses in place of the surrogate and the entropy bonus.
 Departs from the paper: one bound for mean and spread of a Gaussian; halves are of minibatches;
-the policy that acted is the old one, where the paper's is copied every few steps.
+the policy that acted is the old one, where the paper's is copied every few steps; temperature and
+multiplier stay above 1e-4.
 """
 
 from typing import Any
@@ -28,7 +29,7 @@ from jaxac.ops.optimiser import Adam
 from jaxac.runners import advantage, on_policy
 from jaxac.runners.advantage import Batch, Learner, Parts, Rollout
 
-LEAST = 1e-8  # of temperature and multiplier
+LEAST = 1e-4  # of temperature and multiplier
 
 
 @frozen
@@ -42,7 +43,7 @@ class VMPO(ppo.Epochs):
     max_kl: Scalar = field(
         0.01, "mean KL to the policy that acted, nats", within="(0, inf)", search=(0.001, 0.01)
     )
-    temperature: Scalar = field(1.0, "eta at first", within="(0, inf)")
+    temperature: Scalar = field(1.0, "eta at first, in units of advantages", within="(0, inf)")
     multiplier: Scalar = field(5.0, "alpha at first", within="(0, inf)")
     dual_rate: Scalar = field(1e-3, "step size of eta and alpha", within="[0, inf)")
     advantage: AdvantageScale = field(Unscaled(), "scaling of advantages")
@@ -66,11 +67,14 @@ def remember(hp: VMPO) -> tuple[Duals, optax.OptState]:
 def weighed(
     advantage: Float[Array, "t B"], eta: Float[Array, ""]
 ) -> tuple[Float[Array, "t B"], Float[Array, ""]]:
-    """psi, 0 for the worse half, and the log of the mean of exp(A / eta) over the better."""
-    better = advantage >= jnp.median(advantage)
-    score = jnp.where(better, advantage / eta, -jnp.inf)
-    total = jax.nn.logsumexp(score)
-    return jnp.exp(score - total), total - jnp.log(better.sum())
+    """psi, 0 for the worse half, and eta times the log of the mean of exp(A / eta) over the better.
+
+    Of advantages less the best one, so that a small eta costs no digits.
+    """
+    best, better = advantage.max(), advantage >= jnp.median(advantage)
+    score = jnp.where(better, (advantage - best) / eta, -jnp.inf)
+    psi = jax.nn.softmax(score, axis=tuple(range(score.ndim)))
+    return psi, best + eta * (jax.nn.logsumexp(score) - jnp.log(better.sum()))
 
 
 def learn(
@@ -87,12 +91,13 @@ def learn(
         out, value, _ = net.scan(params, carry, seen, batch.reset)
         before, _, _ = net.scan(acted, carry, seen, batch.reset)
         fixed = jax.lax.stop_gradient
-        psi, log_mean = weighed(hp.advantage.minibatch(batch.advantage), duals.eta)
+        psi, soft_best = weighed(hp.advantage.minibatch(batch.advantage), duals.eta)
         kl = head.kl(before, out).mean()
         policy_loss = -(fixed(psi) * head.log_prob(out, batch.action)).sum()
-        held = duals.alpha * (hp.max_kl - fixed(kl)) + fixed(duals.alpha) * kl
+        kl_loss = duals.alpha * (hp.max_kl - fixed(kl)) + fixed(duals.alpha) * kl
+        eta_loss = duals.eta * hp.bound + soft_best
         value_loss = hp.value_loss(value, batch.value, batch.target).mean()
-        total = policy_loss + duals.eta * (hp.bound + log_mean) + held + hp.value_coef * value_loss
+        total = policy_loss + eta_loss + kl_loss + hp.value_coef * value_loss
         return total, {
             "policy_loss": policy_loss,
             "value_loss": value_loss,

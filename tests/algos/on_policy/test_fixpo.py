@@ -46,11 +46,16 @@ def test_no_observation_is_left_beyond_the_bound(num_fixes):
         HP, learning_rate=0.3, num_epochs=20, num_fixes=num_fixes,
         proximity=Lagrange(bound=0.02, start=0.0),
     )  # fmt: skip
-    _, _, free = learned(ppo.learn, bold)
-    _, metrics, kl = learned(fixpo.learn, bold)
+    first, _, free = learned(ppo.learn, bold)
+    params, metrics, kl = learned(fixpo.learn, bold)
     assert free.max() > 0.2 and 0.0 < kl.max() <= 0.02
     np.testing.assert_allclose(metrics["largest_kl"], kl.max(), rtol=1e-3)
-    assert (metrics["fixing_steps"] > 0) == (num_fixes > 0)
+    if num_fixes:  # they did it alone, and left the critic as it was
+        assert 0 < metrics["fixing_steps"] < num_fixes and metrics["share_of_step"] == 1.0
+        kept = [np.array_equal(x, y) for x, y in zip(params, first, strict=True)]
+        assert kept.count(True) == 2, "weights and bias of the value"
+    else:
+        assert metrics["share_of_step"] < 1.0
 
 
 def test_without_a_bound_it_is_ppo_with_plain_ratios():

@@ -86,6 +86,11 @@ def test_the_cost_doubles_or_halves_as_the_policy_goes_too_far_or_not_far_enough
     plan, start = Adaptive(target=0.01, start=3.0, slack=1.5), jnp.float32(3.0)
     for kl, want in ((0.0151, 6.0), (0.0149, 3.0), (0.0067, 3.0), (0.0066, 1.5)):
         assert plan.update(start, jnp.float32(kl)) == want
+    low = high = start
+    for _ in range(200):
+        low, high = plan.update(low, jnp.float32(0.0)), plan.update(high, jnp.float32(9.0))
+    assert 0.0 < low < 1e-3 and 1e3 < high < jnp.inf
+    assert plan.update(low, jnp.float32(9.0)) == 2.0 * low
     hp = ppo_kl.ppo_kl(**COMMON, optimiser=SGD(), num_epochs=5)
     assert learned(replace(hp, learning_rate=10.0))[2] == 2.0
     assert learned(replace(hp, learning_rate=1e-4))[2] == 0.5

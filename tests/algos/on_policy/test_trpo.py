@@ -15,6 +15,7 @@ from jaxac.core import replace
 from jaxac.errors import ConfigError
 from jaxac.nets import SharedTrunk
 from jaxac.nets.actor_critic import ActorCritic
+from jaxac.ops.advantage import Unscaled
 from jaxac.ops.line_search import Backtrack, Whole
 from jaxac.runners import advantage
 from jaxac.runners.advantage import Batch, Rollout
@@ -79,7 +80,7 @@ def test_a_tiny_step_has_the_kl_that_was_asked_for():
 
 def test_where_the_whole_step_is_accepted_trpo_is_the_natural_gradient():
     whole, _ = stepped(HP)
-    searched, metrics = stepped(replace(HP, search=Backtrack()))
+    searched, metrics = stepped(replace(HP, line_search=Backtrack()))
     np.testing.assert_array_equal(searched, whole)
     assert metrics["share_of_step"] == 1.0
 
@@ -90,7 +91,7 @@ def test_the_search_keeps_to_the_radius_where_the_whole_step_would_leave_it():
     rare = replace(BATCH, advantage=jnp.where(BATCH.action == out.argmin(-1), 1.0, -0.1))
     hp = replace(HP, damping=0.0, max_kl=0.1)
     _, left = stepped(hp, rare)
-    _, kept = stepped(replace(hp, search=Backtrack()), rare)
+    _, kept = stepped(replace(hp, line_search=Backtrack()), rare)
     assert left["kl"] > 0.1 >= kept["kl"] > 0.05 and 0.0 < kept["share_of_step"] < 1.0
 
 
@@ -98,6 +99,13 @@ def test_without_advantages_nothing_moves():
     same = replace(BATCH, advantage=jnp.zeros((1, NUM)))
     params, _ = trpo.policy_step(BUILT, HP, PARAMS, ROLLOUT, same)
     np.testing.assert_array_equal(ravel_pytree(params)[0], ravel_pytree(PARAMS)[0])
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-12, 10**-13.75, 1e-20])
+def test_a_gradient_next_to_nothing_leaves_the_parameters_finite(scale):
+    hp = replace(HP, advantage=Unscaled(), line_search=Backtrack())
+    moved, _ = stepped(hp, replace(BATCH, advantage=scale * BATCH.advantage))
+    assert np.isfinite(moved).all()
 
 
 def test_backtracking_takes_the_largest_accepted_share():

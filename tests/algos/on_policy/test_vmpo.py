@@ -5,7 +5,6 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 
 from jaxac.algos.on_policy import vmpo
 from jaxac.algos.tabular import mdp
@@ -20,27 +19,24 @@ GAIN = jnp.asarray(np.random.default_rng(0).normal(size=(1, 40)), jnp.float32)
 
 
 def test_weights_are_a_softmax_over_the_better_half():
-    psi, log_mean = vmpo.weighed(GAIN, jnp.float32(0.5))
+    psi, soft_best = vmpo.weighed(GAIN, jnp.float32(0.5))
     gain = np.asarray(GAIN, np.float64)[0]
     better = np.argsort(gain)[20:]
     want = np.zeros(40)
     want[better] = np.exp(gain[better] / 0.5)
-    np.testing.assert_allclose(log_mean, np.log(want[better].mean()), rtol=1e-5)
+    np.testing.assert_allclose(soft_best, 0.5 * np.log(want[better].mean()), rtol=1e-5)
     np.testing.assert_allclose(psi[0], want / want.sum(), atol=1e-6)
     even, _ = vmpo.weighed(GAIN, jnp.float32(1e6))
     np.testing.assert_allclose(even[0], (want > 0) / 20.0, atol=1e-6)
 
 
-def test_the_best_temperature_puts_the_weights_at_their_bound():
-    bound = 0.3
-
-    def dual(eta):
-        return float(eta * (bound + vmpo.weighed(GAIN, jnp.float32(eta))[1]))
-
-    eta = scipy.optimize.minimize_scalar(dual, bounds=(0.05, 10.0), method="bounded").x
-    psi = np.asarray(vmpo.weighed(GAIN, jnp.float32(eta))[0])[0]
-    psi = psi[psi > 0]
-    np.testing.assert_allclose((psi * np.log(20 * psi)).sum(), bound, rtol=0.02)
+def test_a_small_temperature_costs_no_digits():
+    equal = jnp.asarray([[1.0, 1.0, 1.0, 1.0, -1.0, -2.0, -3.0, -4.0]])
+    for scale, eta in ((1.0, 1e-4), (100.0, 1e-4), (1e4, 1.0)):
+        psi, _ = vmpo.weighed(scale * equal, jnp.float32(eta))
+        np.testing.assert_allclose(psi[0], [0.25] * 4 + [0.0] * 4, atol=1e-6)
+        slope = jax.grad(lambda eta, x: vmpo.weighed(x, eta)[1])(jnp.float32(eta), scale * equal)
+        np.testing.assert_allclose(slope, 0.0, atol=1e-6)
 
 
 def learned(hp):
@@ -69,6 +65,14 @@ HP = vmpo.VMPO(
     net=ActorCritic(hidden=()), num_envs=40, num_steps=1, num_epochs=5, num_minibatches=1,
     learning_rate=0.03, dual_rate=0.01, value_coef=0.0,
 )  # fmt: skip
+
+
+def test_the_temperature_learns_to_put_the_weights_at_their_bound():
+    hp = replace(HP, bound=0.3, learning_rate=0.0, dual_rate=0.01, num_epochs=1_500)
+    _, after, _, _ = learned(hp)
+    psi = np.asarray(vmpo.weighed(GAIN, after.eta)[0])[0]
+    psi = psi[psi > 0]
+    np.testing.assert_allclose((psi * np.log(20 * psi)).sum(), 0.3, rtol=0.02)
 
 
 def test_the_multiplier_grows_where_the_policy_goes_too_far_and_falls_where_it_may_go_on():
