@@ -84,8 +84,8 @@ def plain_walk():
 def test_names_that_add_nothing_change_nothing(env, plain_walk):
     """Bit for bit: parameters, optimiser, metrics, evaluation, statistics of what is seen."""
     (plain, plain_metrics), (named, metrics) = plain_walk, trained(env)
-    assert_equal(named.params, plain.params)
-    assert_equal(named.opt_state, plain.opt_state)
+    assert_equal(named.learner.params, plain.learner.params)
+    assert_equal(named.learner.opt_state, plain.learner.opt_state)
     assert_equal(metrics, plain_metrics)
     assert_equal(named.stats["obs"]["policy"], plain.stats["obs"])
     assert_equal(named.loop.envs.obs["policy"], plain.loop.envs.obs)
@@ -101,7 +101,7 @@ def test_a_normaliser_that_undoes_what_the_environment_does_changes_nothing():
         trained(WALK, replace(SMALL, norm=Norm())),
         trained(bytes_of_four, quarter),
     )
-    assert_equal(scaled.params, plain.params)
+    assert_equal(scaled.learner.params, plain.learner.params)
     assert_equal(metrics, plain_metrics)
 
 
@@ -270,7 +270,7 @@ def test_a_chunk_on_plain_images_moves_every_weight(net):
     before = jax.jit(algorithm.init)(jax.random.key(0), hp)
     after, metrics = jax.jit(algorithm.chunk)(before)
     assert metrics["finite"] == 1 and after.loop.envs.obs.dtype == jnp.uint8
-    weights = [jax.tree_util.tree_leaves_with_path(s.params) for s in (before, after)]
+    weights = [jax.tree_util.tree_leaves_with_path(s.learner.params) for s in (before, after)]
     for (path, old), (_, new) in zip(*weights, strict=True):
         assert np.abs(new - old).max() > 0, jax.tree_util.keystr(path)
 
