@@ -45,7 +45,7 @@ def finish(plan, program):
     states = program.start(*lanes.arguments(plan, group.runs, group.width))
     for _ in range(group.num_chunks):
         states, metrics = program.advance(states)
-    return jax.device_get((states.params, metrics))
+    return jax.device_get((states.learner.params, metrics))
 
 
 def test_64_lanes_of_seeds_and_learning_rates_compile_once(swept):
@@ -86,7 +86,7 @@ def test_a_lane_is_bit_for_bit_the_same_at_any_width_and_place(swept, width):
     states = program.start(*lanes.arguments(plan, group.runs[19 : 19 + width], width))
     for _ in range(group.num_chunks):
         states, narrow_metrics = program.advance(states)
-    for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(states.params), strict=True):
+    for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(states.learner.params), strict=True):
         np.testing.assert_array_equal(a[19 : 19 + width], b)
     narrow = np.asarray(narrow_metrics["eval_return"])
     np.testing.assert_array_equal(metrics["eval_return"][19 : 19 + width], narrow)
