@@ -102,7 +102,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "idql": {
         "behaviour.net.num_blocks": 1,
         "critic.slow.tau": 0.5,
-        "eval_episodes": 16,
         "num_actions": 32,
         "replay.capacity": 32_768,  # it clones all that it holds, early actions too
         "value.value_loss.asymmetry": 0.8,
