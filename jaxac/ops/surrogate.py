@@ -88,3 +88,20 @@ class AdvantageWeighted:
     def __call__(self, log_ratio, advantage):
         weight = jnp.minimum(jnp.exp(advantage / self.temperature), self.max_weight)
         return weight * log_ratio
+
+
+@frozen
+class Simple:
+    """The ratio gain less a square that is least where `Clip` would begin to cut.
+
+    Source: Xie et al. 2024, arXiv:2401.16025, eq. 17 (SPO). Its gradient is never cut: past
+    1 +- `width` it leads back.
+    """
+
+    width: Scalar = field(
+        0.2, "distance of the optimal ratio from 1", within="(0, inf)", search=(0.1, 0.2, 0.3)
+    )
+
+    def __call__(self, log_ratio, advantage):
+        far = jnp.expm1(log_ratio)
+        return (1.0 + far) * advantage - jnp.abs(advantage) * far**2 / (2.0 * self.width)

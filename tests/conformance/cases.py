@@ -133,6 +133,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 UPDATES = {
     "ppo": 150,
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
+    **dict.fromkeys(("spo", "rec", "rpg", "rebel", "copg", "p3o", "bapo"), 300),
     "droq": 600,
     "fast_sac": 600,
     "idql": 1_200,
