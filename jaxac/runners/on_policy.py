@@ -1,18 +1,58 @@
 """Act, collect, learn, discard: the loop every on-policy method shares."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxac.core import Int, Key, Mean, Metrics, frozen
+from jaxac.core import (
+    Algorithm,
+    Int,
+    Key,
+    Mean,
+    Metrics,
+    Scalar,
+    Static,
+    algorithm,
+    field,
+    frozen,
+    replace,
+    scheduled,
+)
 from jaxac.envs import loop as env_loop
 from jaxac.envs.contract import Env
 from jaxac.ops.minibatch import Minibatches
+from jaxac.ops.normalise import Identity, Normaliser
+from jaxac.ops.reward import Raw, RewardScale
 
 EVALUATION = 2**31 - 1  # folded into the run's key: draws that no update ever makes
+
+
+@frozen
+class Norm:
+    """What is normalised by running statistics."""
+
+    obs: Normaliser = field(Identity(), "observations that the networks see")
+    reward: RewardScale = field(Raw(), "rewards that are learned from")
+
+
+@frozen
+class Settings:
+    """Hyper-parameters of the loop. An update takes `num_steps` steps of every environment."""
+
+    gamma: Scalar = field(
+        0.99, "discount per step", within="[0, 1]", search=(0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+    )
+    total_steps: Scalar = field(
+        1e6, "environment steps over which schedules run; a sweep sets it", within="[1, inf)"
+    )
+    norm: Norm = field(Norm(), "normalisation")
+    num_envs: Static[int] = field(16, "parallel environments", within="[1, inf)")
+    num_steps: Static[int] = field(128, "steps of each environment per update", within="[1, inf)")
+    num_updates: Static[int] = field(8, "updates per chunk; a sweep sets it", within="[1, inf)")
+    eval_episodes: Static[int] = field(16, "episodes per evaluation", within="[1, inf)")
 
 
 @frozen
@@ -37,6 +77,126 @@ class Trajectory:
     def final_obs(self) -> Any:
         """The observation each step truly led to."""
         return self.outcome.final_obs
+
+
+class Rollout(NamedTuple):
+    """What an update has to learn from."""
+
+    traj: Trajectory
+    """What happened, [T, N, ...]."""
+    carry: Any
+    """The network's memory before the first step, [N, ...]."""
+    reward: Float[Array, "T N"]
+    """Rewards, scaled."""
+    discount: Float[Array, "T N"]
+    """Gamma where the task goes on, 0 where it terminated."""
+    seen: Callable[[Any], Any]
+    """`seen(obs)`: observations as the networks see them."""
+
+
+class Method(NamedTuple):
+    """What a method is beyond its loop: pure functions of a learner, a pytree of its own making.
+
+    Observations are normalised. `hp` is a `Settings` with every schedule at its value now.
+    """
+
+    init: Callable[..., Any]
+    """`init(key, hp, obs) -> learner`, from observations [N, ...]"""
+    act: Callable[..., tuple[Any, Any, Any]]
+    """`act(key, learner, hp, carry, obs) -> action, log_prob, carry`, in the policy's units"""
+    mode: Callable[..., tuple[Any, Any]]
+    """`mode(learner, hp, carry, obs) -> action, carry`, the deterministic policy"""
+    decode: Callable[..., Any]
+    """`decode(hp, action)`: the environment's action"""
+    learn: Callable[..., tuple[Any, Metrics]]
+    """`learn(key, learner, hp, rollout) -> learner, metrics`, from a `Rollout`"""
+    value: Callable[..., Array]
+    """`value(learner, hp, obs) -> [N]`: the return expected of the policy"""
+    start: Callable[..., Any] = lambda hp, num: ()
+    """`start(hp, num)`: the network's memory before an episode, zeros [N, ...]"""
+
+
+@frozen
+class State:
+    """One run."""
+
+    hp: Any
+    env_params: Any
+    key: Key  # never advanced: update i draws from fold_in(key, i)
+    step: Int  # updates done
+    learner: Any
+    loop: Loop
+    stats: dict[str, Any]  # running statistics of hp.norm's `obs` and `reward`
+
+
+def make(env: Env, method: Method) -> Algorithm:
+    """The algorithm that `method` is on `env`. `init` raises what the method's own does."""
+
+    def init(key: Key, hp: Any, env_params: Any) -> State:
+        key_net, key_env, key_run = jax.random.split(key, 3)
+        first = scheduled(hp, jnp.zeros(()))
+        loop = start(key_env, env, env_params, hp.num_envs, method.start(first, hp.num_envs))
+        learner = method.init(key_net, first, loop.envs.obs)
+        stats = {
+            "obs": hp.norm.obs.init(jax.tree.map(lambda x: x[0], loop.envs.obs)),
+            "reward": hp.norm.reward.init(hp.num_envs),
+        }
+        return State(hp, env_params, key_run, jnp.int32(0), learner, loop, stats)
+
+    def update(state: State):
+        progress = state.step * (steps_per_update(state.hp) / state.hp.total_steps)
+        hp, stats, learner = scheduled(state.hp, progress), state.stats, state.learner
+        key_act, key_learn = jax.random.split(jax.random.fold_in(state.key, state.step))
+
+        def seen(obs):
+            return hp.norm.obs(stats["obs"], obs)
+
+        def act(key, carry, obs):
+            return method.act(key, learner, hp, carry, seen(obs))
+
+        def decode(action):
+            return method.decode(hp, action)
+
+        loop, traj = rollout(key_act, env, state.env_params, act, decode, state.loop, hp.num_steps)
+        outcome = traj.outcome
+        scale = hp.norm.reward.update(stats["reward"], outcome.reward, outcome.done, hp.gamma)
+        reward, discount = hp.norm.reward(scale, outcome.reward), hp.gamma * ~outcome.terminated
+        found = Rollout(traj, state.loop.carry, reward, discount, seen)
+        learner, metrics = method.learn(key_learn, learner, hp, found)
+        stats = {"obs": hp.norm.obs.update(stats["obs"], traj.obs), "reward": scale}
+        state = replace(state, step=state.step + 1, learner=learner, loop=loop, stats=stats)
+        return state, {**jax.tree.map(jnp.mean, metrics), **episode_metrics(outcome)}
+
+    def act(state: State, obs, carry=None, key=None):
+        hp = scheduled(state.hp, jnp.zeros(()))
+        carry = method.start(hp, num_rows(obs)) if carry is None else carry
+        seen = hp.norm.obs(state.stats["obs"], obs)
+        if key is None:
+            action, carry = method.mode(state.learner, hp, carry, seen)
+        else:
+            action, _, carry = method.act(key, state.learner, hp, carry, seen)
+        return method.decode(hp, action), carry
+
+    def evaluation(state: State):
+        hp = scheduled(state.hp, jnp.zeros(()))
+        return evaluate(
+            state.key,
+            state.step,
+            env,
+            state.env_params,
+            lambda carry, obs: act(state, obs, carry),
+            method.start(hp, hp.eval_episodes),
+            hp.eval_episodes,
+        )
+
+    def steps_per_update(hp: Any) -> int:
+        return hp.num_envs * hp.num_steps
+
+    def value(state: State, obs):
+        hp = scheduled(state.hp, jnp.zeros(()))
+        return method.value(state.learner, hp, hp.norm.obs(state.stats["obs"], obs))
+
+    return algorithm(init, update, evaluation, act, steps_per_update, env.params, value)
 
 
 Act = Callable[[Key, Any, Any], tuple[Any, Float[Array, " N"], Any]]

@@ -83,4 +83,4 @@ def learn(
 
 def make(env: Env) -> Algorithm:
     """FixPO on `env`. `init` raises what PPO's does."""
-    return advantage.make(env, learn, ppo.check, lambda hp: hp.proximity.init())
+    return advantage.make(env, learn, ppo.check, ppo.remember)

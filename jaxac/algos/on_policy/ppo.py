@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxac.core import Algorithm, Key, Metrics, Scalar, Static, field, frozen, replace
+from jaxac.core import Algorithm, Key, Metrics, Params, Scalar, Static, field, frozen, replace
 from jaxac.envs.contract import Env
 from jaxac.errors import ConfigError
 from jaxac.fields import LogUniform
@@ -97,7 +97,7 @@ def learn(
         grads, metrics = jax.grad(loss, has_aux=True)(params, carry, batch)
         stopped = stopped | (metrics["approx_kl"] > hp.target_kl)
         steps, opt_state = optimiser.update(grads, opt_state, params)
-        new = Learner(optax.apply_updates(params, steps), opt_state, memory)
+        new = Learner(optax.apply_updates(params, steps), opt_state, memory, learner.units)
         learner = jax.tree.map(lambda a, b: jnp.where(stopped, a, b), learner, new)
         metrics["grad_norm"] = optax.tree.norm(grads)
         return (learner, stopped), metrics
@@ -131,7 +131,13 @@ def make(env: Env) -> Algorithm:
     `init` raises `ConfigError` for counts that do not divide, and `EnvError` for a network that
     does not fit the observations.
     """
-    return advantage.make(env, learn, check, lambda hp: hp.proximity.init())
+    return advantage.make(env, learn, check, remember)
+
+
+def remember(hp: PPO, params: Params) -> Any:
+    """What is remembered from update to update, before the first."""
+    del params
+    return hp.proximity.init()
 
 
 def check(hp: PPO, net: Network) -> None:

@@ -22,7 +22,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxac.algos.on_policy import ppo
-from jaxac.core import Algorithm, Key, Metrics, Scalar, field, frozen
+from jaxac.core import Algorithm, Key, Metrics, Params, Scalar, field, frozen
 from jaxac.envs.contract import Env
 from jaxac.ops.advantage import AdvantageScale, Unscaled
 from jaxac.ops.optimiser import Adam
@@ -57,8 +57,9 @@ class Duals:
     alpha: Float[Array, ""]
 
 
-def remember(hp: VMPO) -> tuple[Duals, optax.OptState]:
+def remember(hp: VMPO, params: Params) -> tuple[Duals, optax.OptState]:
     """Temperature and multiplier at first, and their optimiser's state."""
+    del params
     duals = Duals(jnp.asarray(hp.temperature), jnp.asarray(hp.multiplier))
     duals = jax.tree.map(lambda x: x.astype(jnp.float32), duals)
     return duals, Adam()(hp.dual_rate).init(duals)
@@ -116,7 +117,7 @@ def learn(
             lambda x: jnp.maximum(x, LEAST), optax.apply_updates(duals, dual_change)
         )
         params = optax.apply_updates(params, change)
-        return Learner(params, opt_state, (duals, dual_state)), metrics
+        return Learner(params, opt_state, (duals, dual_state), learner.units), metrics
 
     learner, metrics = on_policy.epochs(
         key, step, learner, hp.minibatches, rollout.carry, batch, hp.num_epochs, hp.num_minibatches
