@@ -26,17 +26,7 @@ from jaxac.core import (
 from jaxac.data import replay as replays
 from jaxac.data.replay import Batch, Buffer, Replay
 from jaxac.envs.contract import Env
-from jaxac.ops.normalise import Identity, Normaliser
-from jaxac.ops.reward import Raw, RewardScale
 from jaxac.runners import on_policy
-
-
-@frozen
-class Norm:
-    """What is normalised by running statistics; the buffer keeps what the environment gave."""
-
-    obs: Normaliser = field(Identity(), "observations that the networks see")
-    reward: RewardScale = field(Raw(), "rewards that are learned from")
 
 
 @frozen
@@ -56,7 +46,9 @@ class Settings:
         1e6, "environment steps over which schedules run; a sweep sets it", within="[1, inf)"
     )
     replay: Replay = field(Replay(), "what is remembered, and how it is drawn")
-    norm: Norm = field(Norm(), "normalisation")
+    norm: on_policy.Norm = field(
+        on_policy.Norm(), "normalisation; the buffer keeps what it was given"
+    )
     batch_size: Static[int] = field(
         256, "transitions in a gradient step", within="[1, inf)", search=(64, 128, 256, 512)
     )

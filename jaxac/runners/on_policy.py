@@ -143,9 +143,12 @@ def make(env: Env, method: Method) -> Algorithm:
         }
         return State(hp, env_params, key_run, jnp.int32(0), learner, loop, stats)
 
-    def update(state: State):
+    def now(state: State) -> Any:
         progress = state.step * (steps_per_update(state.hp) / state.hp.total_steps)
-        hp, stats, learner = scheduled(state.hp, progress), state.stats, state.learner
+        return scheduled(state.hp, progress)
+
+    def update(state: State):
+        hp, stats, learner = now(state), state.stats, state.learner
         key_act, key_learn = jax.random.split(jax.random.fold_in(state.key, state.step))
 
         def seen(obs):
@@ -168,7 +171,7 @@ def make(env: Env, method: Method) -> Algorithm:
         return state, {**jax.tree.map(jnp.mean, metrics), **episode_metrics(outcome)}
 
     def act(state: State, obs, carry=None, key=None):
-        hp = scheduled(state.hp, jnp.zeros(()))
+        hp = now(state)
         carry = method.start(hp, num_rows(obs)) if carry is None else carry
         seen = hp.norm.obs(state.stats["obs"], obs)
         if key is None:
@@ -178,7 +181,7 @@ def make(env: Env, method: Method) -> Algorithm:
         return method.decode(hp, action), carry
 
     def evaluation(state: State):
-        hp = scheduled(state.hp, jnp.zeros(()))
+        hp = now(state)
         return evaluate(
             state.key,
             state.step,
@@ -193,7 +196,7 @@ def make(env: Env, method: Method) -> Algorithm:
         return hp.num_envs * hp.num_steps
 
     def value(state: State, obs):
-        hp = scheduled(state.hp, jnp.zeros(()))
+        hp = now(state)
         return method.value(state.learner, hp, hp.norm.obs(state.stats["obs"], obs))
 
     return algorithm(init, update, evaluation, act, steps_per_update, env.params, value)

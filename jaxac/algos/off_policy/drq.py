@@ -30,7 +30,7 @@ from jaxac.ops.backup import Backup
 from jaxac.ops.normalise import Bytes
 from jaxac.ops.slow import Polyak
 from jaxac.ops.temperature import Learned
-from jaxac.runners import actor_critic, encoded, off_policy
+from jaxac.runners import actor_critic, encoded, off_policy, on_policy
 from jaxac.runners.actor_critic import Actor, Critic, Learner, Parts
 
 DELAY = 2  # critic steps to a policy step
@@ -82,7 +82,7 @@ def drq(**changes: Any) -> DrQ:
         actor=Actor(learning_rate=1e-3, net=net, actions=Stochastic(Between(-10.0, 2.0))),
         critic=Critic(learning_rate=1e-3, net=net, slow=Polyak(0.01, every=DELAY)),
         temperature=Learned(start=0.1, learning_rate=1e-3),
-        norm=off_policy.Norm(obs=Bytes()),
+        norm=on_policy.Norm(obs=Bytes()),
         batch_size=512,
         num_steps=DELAY,
         critic_steps=DELAY,

@@ -32,7 +32,7 @@ from jaxac.ops.proposal import Smoothed
 from jaxac.ops.reduce import Min
 from jaxac.ops.slow import Online, Polyak
 from jaxac.runners.actor_critic import ActorCritic
-from jaxac.runners.off_policy import Norm
+from jaxac.runners.on_policy import Norm
 
 make = td3.make
 ENVS = 128

@@ -24,7 +24,7 @@ from jaxac.ops.optimiser import AdamW
 from jaxac.ops.reduce import First
 from jaxac.ops.temperature import Learned
 from jaxac.runners.actor_critic import Actor, ActorCritic, Critic
-from jaxac.runners.off_policy import Norm
+from jaxac.runners.on_policy import Norm
 
 make = sac.make
 LAST = Dense(Orthogonal(1.0))

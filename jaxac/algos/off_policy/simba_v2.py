@@ -22,7 +22,7 @@ from jaxac.ops.reward import Bounded
 from jaxac.ops.schedule import Linear
 from jaxac.ops.temperature import Learned
 from jaxac.runners.actor_critic import Actor, ActorCritic, Critic
-from jaxac.runners.off_policy import Norm
+from jaxac.runners.on_policy import Norm
 
 make = sac.make
 

@@ -38,14 +38,14 @@ def run(hp):
     state = ALGORITHM.init(jax.random.key(0), hp)
     state, _ = jax.lax.scan(lambda s, _: (ALGORITHM.chunk(s)[0], ()), state, length=4)
     key, _ = jax.random.split(jax.random.fold_in(state.key, state.step))
-    table = jax.tree.leaves(state.params)[0]
+    table = jax.tree.leaves(state.learner.params)[0]
 
     def choose(key, carry, obs):
         return hp.choice(key, obs @ table), jnp.zeros(N), carry
 
     _, traj = on_policy.rollout(key, ENV, state.env_params, choose, lambda a: a, state.loop, T)
     after, metrics = ALGORITHM.chunk(state)
-    return table, traj, jax.tree.leaves(after.params)[0], metrics
+    return table, traj, jax.tree.leaves(after.learner.params)[0], metrics
 
 
 def returns(table, traj, gamma, lam):
