@@ -224,10 +224,18 @@ def _bad(metric):
     return jnp.stack([x.reshape(x.shape[0], -1).any(1) for x in leaves]).any(0)
 
 
+def together(metric: Any) -> Any:
+    """A metric of several updates [U] as one: their mean, or all their events."""
+    if isinstance(metric, Mean):
+        return Mean(metric.total.sum(0), metric.events.sum(0))
+    return metric.mean(0)
+
+
 def _reduce(metric):
+    metric = together(metric)
     if not isinstance(metric, Mean):
-        return metric.mean(0)
-    total, events = metric.total.sum(0), metric.events.sum(0)
+        return metric
+    total, events = metric
     return jnp.where(events > 0, total / jnp.maximum(events, 1), jnp.nan)
 
 

@@ -37,6 +37,9 @@ class Network(NamedTuple):
     scan: Callable[[Params, Any, Any, Array], tuple[Array, Array, Any]]
     """`scan(params, carry, obs, reset) -> out, value, carries` for obs [T, N, ...]; memory restarts
     before step t where reset [T, N]; carries [T, N, ...] are the memories after each step."""
+    aside: Callable[[Params, Any, Any, Array], Array] | None = None
+    """`aside(params, carry, obs, reset) -> value` [T, N]: what the policy's own trunk says of the
+    value, for architectures that ask it."""
 
 
 @runtime_checkable

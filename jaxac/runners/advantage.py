@@ -111,6 +111,17 @@ def parts(env: Env, hp: Settings) -> Parts:
     return Parts(head, hp.net.build(head, env.observation_space), optimiser)
 
 
+class Review(NamedTuple):
+    """What a method learns once more from several rollouts together."""
+
+    num: Callable[[Any], int]
+    """`num(hp)`: rollouts between reviews."""
+    learn: Callable[..., tuple[Learner, Metrics]]
+    """`learn(built, hp, key, learner, seen, carry, batch) -> learner, metrics`, of all rollouts:
+    the network's memories before them [K, N, ...], and what they were learned from [K, T, N, ...],
+    targets and advantages as they were then."""
+
+
 def latest(learner: Learner) -> Params:
     """The parameters that act, where a method does not let older ones."""
     return learner.params
@@ -122,11 +133,12 @@ def make(
     check: Callable[[Any, Network], None],
     remember: Callable[[Any, Params], Any] = lambda hp, params: (),
     acts: Callable[[Learner], Params] = latest,
+    review: Review | None = None,
 ) -> Algorithm:
     """A method on `env`, whose learner's memory begins as `remember(hp, params)`.
 
-    Rollouts are collected by `acts(learner)`. `init` raises what `check(hp, net)` does, and
-    `EnvError` as `parts`.
+    Rollouts are collected by `acts(learner)`, and learned from once more in `review`, if there is
+    one. `init` raises what `check(hp, net)` does, and `EnvError` as `parts`.
     """
 
     def init(key: Key, hp: Settings, obs: Any) -> Learner:
@@ -158,10 +170,19 @@ def make(
         told = {"param_norm": optax.tree.norm(learner.params), "learning_rate": hp.learning_rate}
         return replace(learner, units=units), {**metrics, **told}
 
+    def keep(learner: Learner, hp: Settings, rollout: on_policy.Rollout):
+        batch = prepared(parts(env, hp), hp, rollout, learner.params, learner.units)[1]
+        return rollout.carry, batch
+
     def value(learner: Learner, hp: Settings, obs: Any):
         net = parts(env, hp).net
         _, raw, _ = net.step(learner.params, net.start(on_policy.num_rows(obs)), obs)
         return hp.norm.value.inverse(learner.units, raw)
+
+    def again(review: Review):
+        return lambda key, learner, hp, seen, kept: review.learn(
+            parts(env, hp), hp, key, learner, seen, *kept
+        )
 
     return on_policy.make(
         env,
@@ -173,6 +194,7 @@ def make(
             learn=improve,
             value=value,
             start=lambda hp, num: parts(env, hp).net.start(num),
+            review=None if review is None else on_policy.Review(review.num, keep, again(review)),
         ),
     )
 

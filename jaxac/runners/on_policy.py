@@ -20,6 +20,7 @@ from jaxac.core import (
     frozen,
     replace,
     scheduled,
+    together,
 )
 from jaxac.envs import loop as env_loop
 from jaxac.envs.contract import Env
@@ -28,6 +29,7 @@ from jaxac.ops.normalise import Identity, Normaliser
 from jaxac.ops.reward import Raw, RewardScale
 
 EVALUATION = 2**31 - 1  # folded into the run's key: draws that no update ever makes
+REVIEW = 2**31 - 2
 
 
 @frozen
@@ -94,6 +96,17 @@ class Rollout(NamedTuple):
     """`seen(obs)`: observations as the networks see them."""
 
 
+class Review(NamedTuple):
+    """What a method learns once more from several rollouts together."""
+
+    num: Callable[..., int]
+    """`num(hp)`: rollouts between reviews; an update is so many of them, and the review."""
+    keep: Callable[..., Any]
+    """`keep(learner, hp, rollout)`: what is kept of a rollout, from before it is learned from"""
+    learn: Callable[..., tuple[Any, Metrics]]
+    """`learn(key, learner, hp, seen, kept) -> learner, metrics`, of all kept, [num, ...]"""
+
+
 class Method(NamedTuple):
     """What a method is beyond its loop: pure functions of a learner, a pytree of its own making.
 
@@ -114,6 +127,7 @@ class Method(NamedTuple):
     """`value(learner, hp, obs) -> [N]`: the return expected of the policy"""
     start: Callable[..., Any] = lambda hp, num: ()
     """`start(hp, num)`: the network's memory before an episode, zeros [N, ...]"""
+    review: Review | None = None
 
 
 @frozen
@@ -122,8 +136,8 @@ class State:
 
     hp: Any
     env_params: Any
-    key: Key  # never advanced: update i draws from fold_in(key, i)
-    step: Int  # updates done
+    key: Key  # never advanced: rollout i draws from fold_in(key, i)
+    step: Int  # rollouts learned from
     learner: Any
     loop: Loop
     stats: dict[str, Any]  # running statistics of hp.norm's `obs` and `reward`
@@ -144,10 +158,10 @@ def make(env: Env, method: Method) -> Algorithm:
         return State(hp, env_params, key_run, jnp.int32(0), learner, loop, stats)
 
     def now(state: State) -> Any:
-        progress = state.step * (steps_per_update(state.hp) / state.hp.total_steps)
-        return scheduled(state.hp, progress)
+        steps = state.hp.num_envs * state.hp.num_steps
+        return scheduled(state.hp, state.step * (steps / state.hp.total_steps))
 
-    def update(state: State):
+    def one(state: State) -> tuple[State, dict[str, Any], Any]:
         hp, stats, learner = now(state), state.stats, state.learner
         key_act, key_learn = jax.random.split(jax.random.fold_in(state.key, state.step))
 
@@ -165,10 +179,29 @@ def make(env: Env, method: Method) -> Algorithm:
         scale = hp.norm.reward.update(stats["reward"], outcome.reward, outcome.done, hp.gamma)
         reward, discount = hp.norm.reward(scale, outcome.reward), hp.gamma * ~outcome.terminated
         found = Rollout(traj, state.loop.carry, reward, discount, seen)
+        kept = () if method.review is None else method.review.keep(learner, hp, found)
         learner, metrics = method.learn(key_learn, learner, hp, found)
         stats = {"obs": hp.norm.obs.update(stats["obs"], traj.obs), "reward": scale}
         state = replace(state, step=state.step + 1, learner=learner, loop=loop, stats=stats)
-        return state, {**jax.tree.map(jnp.mean, metrics), **episode_metrics(outcome)}
+        return state, {**jax.tree.map(jnp.mean, metrics), **episode_metrics(outcome)}, kept
+
+    def update(state: State):
+        if method.review is None:
+            return one(state)[:2]
+
+        def following(state, _):
+            state, metrics, kept = one(state)
+            return state, (metrics, kept)
+
+        num = method.review.num(state.hp)
+        state, (metrics, kept) = jax.lax.scan(following, state, length=num)
+        hp, stats = now(state), state.stats["obs"]
+        key = jax.random.fold_in(jax.random.fold_in(state.key, REVIEW), state.step)
+        learner, more = method.review.learn(
+            key, state.learner, hp, lambda obs: hp.norm.obs(stats, obs), kept
+        )
+        metrics = {k: together(x) for k, x in metrics.items()}
+        return replace(state, learner=learner), {**metrics, **jax.tree.map(jnp.mean, more)}
 
     def act(state: State, obs, carry=None, key=None):
         hp = now(state)
@@ -193,7 +226,8 @@ def make(env: Env, method: Method) -> Algorithm:
         )
 
     def steps_per_update(hp: Any) -> int:
-        return hp.num_envs * hp.num_steps
+        num = 1 if method.review is None else method.review.num(hp)
+        return num * hp.num_envs * hp.num_steps
 
     def value(state: State, obs):
         hp = now(state)

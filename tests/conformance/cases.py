@@ -107,6 +107,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "value.value_loss.asymmetry": 0.8,
     },
     "iterated_qn": {"chain.every": 2, "num": 3},
+    "ppg": {"num_rollouts": 2},
     "pqn": {
         "lam": 0.9,
         "net.trunk.hidden": (32,),
@@ -137,6 +138,8 @@ UPDATES = {
     "droq": 600,
     "fast_sac": 600,
     "idql": 1_200,
+    "a3c": 600,
+    "ppg": 100,
     "pqn": 600,
     "idac": 1_000,
     "redq": 600,

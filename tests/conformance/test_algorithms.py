@@ -136,8 +136,9 @@ def test_every_field_has_a_doc_and_every_number_a_range(c):
 
 
 def test_env_steps_counts_a_chunk(c):
-    hp = c.hp
-    assert c.algorithm.env_steps(hp) == hp.num_envs * hp.num_steps * hp.num_updates
+    hp, rollouts = c.hp, getattr(c.hp, "num_rollouts", 1)
+    steps = rollouts * hp.num_envs * hp.num_steps * hp.num_updates
+    assert c.algorithm.env_steps(hp) == steps
 
 
 def test_the_record_names_paper_and_code(c):

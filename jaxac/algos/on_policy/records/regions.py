@@ -9,6 +9,12 @@ PPO = Paper(
     "arXiv:1707.06347",
     "Schulman, Wolski, Dhariwal, Radford, Klimov",
 )
+A3C = Paper(
+    "Asynchronous Methods for Deep Reinforcement Learning",
+    2016,
+    "arXiv:1602.01783",
+    "Mnih, Puigdomenech Badia, Mirza, Graves, Lillicrap, Harley, Silver, Kavukcuoglu",
+)
 TRUST_REGION = (
     "advantages are of GAE, and standardised over the rollout",
     "the Fisher matrix is of every transition, and damped",
@@ -37,12 +43,7 @@ RECORDS: tuple[Record, ...] = (
         summary="advantage actor-critic: the synchronous form of A3C",
         make="jaxac.algos.on_policy.a2c:make",
         defaults="jaxac.algos.on_policy.a2c:a2c",
-        paper=Paper(
-            "Asynchronous Methods for Deep Reinforcement Learning",
-            2016,
-            "arXiv:1602.01783",
-            "Mnih, Puigdomenech Badia, Mirza, Graves, Lillicrap, Harley, Silver, Kavukcuoglu",
-        ),
+        paper=A3C,
         actions=("Discrete", "Box"),
         row="S194",
         deviations=(
@@ -53,6 +54,43 @@ RECORDS: tuple[Record, ...] = (
             TRUNCATION,
         ),
         tuned="jaxac.tuned:a2c.toml",
+    ),
+    Record(
+        key="a3c",
+        summary="actor-critic with gradients of parameters so many updates old",
+        make="jaxac.algos.on_policy.a3c:make",
+        defaults="jaxac.algos.on_policy.a3c:a3c",
+        paper=A3C,
+        actions=("Discrete", "Box"),
+        row="S194",
+        deviations=(
+            "all gradients are equally stale",
+            "the learning rate is not annealed unless a schedule stands in its place",
+            "RMSProp is optax's, whose mean square starts at 0",
+            "trunks are separate (slot `net`)",
+            "of the paper's four methods this one; `pqn` is nearest to its Q-learning",
+            TRUNCATION,
+        ),
+    ),
+    Record(
+        key="ppg",
+        summary="PPO, and from time to time a phase that teaches the policy's trunk the value",
+        make="jaxac.algos.on_policy.ppg:make",
+        defaults="jaxac.algos.on_policy.ppg:ppg",
+        paper=Paper(
+            "Phasic Policy Gradient",
+            2020,
+            "arXiv:2009.04416",
+            "Cobbe, Hilton, Klimov, Schulman",
+        ),
+        actions=("Discrete", "Box"),
+        deviations=(
+            "dense trunks (slot `net`)",
+            "policy and value take one pass over a rollout together",
+            "minibatches of both phases are of one size",
+            STANDARD,
+            TRUNCATION,
+        ),
     ),
     Record(
         key="impala",
