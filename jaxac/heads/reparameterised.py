@@ -126,6 +126,10 @@ class TanhNormal:
     def mode(self, out):
         return jnp.tanh(jnp.split(out, 2, axis=-1)[0])
 
+    def kl(self, out: Array, other: Array) -> Float[Array, "..."]:
+        """KL(out || other) in nats, which the squashing does not change."""
+        return GAUSSIAN.kl(self.before(out), self.before(other))
+
 
 @frozen
 class Tanh:

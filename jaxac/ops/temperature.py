@@ -24,7 +24,7 @@ class Temperature(Protocol):
         """Alpha now."""
         ...
 
-    def update(self, state: Any, entropy: Number, size: Number | int) -> Any:
+    def update(self, state: Any, entropy: Number, size: Number | float) -> Any:
         """State after the policy's mean entropy was measured, in nats.
 
         `size` is what targets are in proportion to: dimensions of a Box action, or the entropy of

@@ -115,6 +115,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "num_minibatches": 4,
     },
     "qr_dqn": {"returns.num": 25},
+    "reppo": {  # without the pull of entropy it ends at the edge of its range
+        "learning_rate": {"op": "Linear", "start": 3e-3, "end": 0.0},
+        "num_minibatches": 4,
+        "num_epochs": 4,
+        "norm.obs": OFF_POLICY["norm.obs"],
+        "*hidden": (32,),
+        "returns.low": -15.0,
+        "returns.high": 15.0,
+        "returns.num": 31,
+        "temperature.target": -1.0,
+        "temperature.learning_rate": 1e-2,
+    },
     "redq": {"critic_steps": 4, "critic.num": 4},
     "simba_v2": {
         "norm.reward": "Raw",  # its own scale changes what a value means
@@ -139,6 +151,7 @@ UPDATES = {
     "fast_sac": 600,
     "idql": 1_200,
     "a3c": 600,
+    "reppo": 300,
     "ppg": 100,
     "pqn": 600,
     "idac": 1_000,
@@ -156,7 +169,11 @@ def settings(key: str) -> Any:
         hp = config.configure(hp, {**OFF_POLICY, **named, **SETTINGS.get(key, {})})
     else:
         shared = {k: v for k, v in ON_POLICY.items() if k in paths}
-        hp = config.configure(hp, {**shared, **SETTINGS.get(key, {})})
+        own = SETTINGS.get(key, {})
+        named = {x: v for k, v in own.items() for x in fnmatch.filter(paths, k)}
+        hp = config.configure(
+            hp, {**shared, **named, **{k: v for k, v in own.items() if "*" not in k}}
+        )
     steps = UPDATES.get(key, 1_500) * hp.num_steps * hp.num_envs
     return config.configure(hp, {"total_steps": steps})
 

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
-from jaxac.heads.returns import Categorical, Quantiles, Value, quantile_huber
+from jaxac.heads.returns import Categorical, HLGauss, Quantiles, Value, quantile_huber
 from jaxac.ops.reduce import First, Mean, Min, SubsetMin
 from jaxac.ops.value_loss import Huber
 
@@ -157,3 +158,26 @@ def test_a_subset_is_drawn_anew_and_each_member_as_often():
     np.testing.assert_allclose(counts, 2_000, atol=200)
     whole = SubsetMin(5).members(jax.random.key(0), params)["w"]
     np.testing.assert_array_equal(whole, params["w"])
+
+
+def test_a_smoothed_target_is_the_mass_of_a_gaussian_on_the_grid():
+    returns = HLGauss(-3.0, 4.0, 15, ratio=0.75)  # steps of 0.5
+    out, target = (
+        random_out(Categorical(), 1)[..., :1].repeat(15, -1),
+        jnp.asarray([-3.0, 0.1, 4.9]),
+    )
+    got = np.asarray(returns.backup(jax.random.key(0), out, target, jnp.zeros(3)))
+    for row, mean in zip(got, [-3.0, 0.1, 4.0], strict=True):
+        law = scipy.stats.norm(mean, 0.75 * 0.5)
+        edges = np.linspace(-3.25, 4.25, 16)
+        want = np.diff(law.cdf(edges)) / (law.cdf(4.25) - law.cdf(-3.25))
+        np.testing.assert_allclose(row, want, atol=1e-5)
+    np.testing.assert_allclose((got[1] * np.asarray(returns.grid)).sum(), 0.1, atol=1e-3)
+
+
+def test_what_is_said_of_a_smoothed_target_is_its_mean_alone():
+    returns, out = HLGauss(-3.0, 4.0, 15), jnp.zeros((2, 15))
+    peak = out.at[0, 7].set(50.0)  # all at 0.5, which is also the mean of equal shares
+    shift, discount = jnp.full(2, 0.3), jnp.full(2, 0.9)
+    got = returns.backup(jax.random.key(0), peak, shift, discount)
+    np.testing.assert_allclose(got[0], got[1], atol=1e-5)

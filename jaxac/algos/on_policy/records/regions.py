@@ -187,6 +187,26 @@ RECORDS: tuple[Record, ...] = (
         ),
     ),
     Record(
+        key="reppo",
+        summary="soft actor-critic on policy: lambda returns, and a KL held at a bound",
+        make="jaxac.algos.on_policy.reppo:make",
+        defaults="jaxac.algos.on_policy.reppo:reppo",
+        paper=Paper(
+            "Relative Entropy Pathwise Policy Optimization",
+            2025,
+            "arXiv:2507.11019",
+            "Voelcker, Brunnbauer, Hussing, Nauman, Abbeel, Eaton, Grosu, Farahmand, Gilitschenski",
+        ),
+        actions=("Box",),
+        deviations=(
+            "the critic does not predict features of the next observation",
+            "the KL is exact, not of sixteen draws",
+            "all environments explore alike, so that no trace is cut",
+            "two layers of 256 (slots `policy_net`, `critic_net`)",
+            TRUNCATION,
+        ),
+    ),
+    Record(
         key="trpo",
         summary="trust region policy optimisation: natural gradient steps of bounded KL",
         make="jaxac.algos.on_policy.trpo:make",
