@@ -79,7 +79,8 @@ class TimeStep:
     `obs` is the true next observation, whatever the flags say; `reward` is a number, or [A] with
     agents. `terminated` means that the task
     ended and nothing follows; `truncated` that the environment itself cut the episode short of an
-    end (jaxac adds the time limit, so most environments leave it false).
+    end (jaxac adds the time limit, so most environments leave it false). `cost` is what a
+    constraint bounds, where the environment is `constrained`.
     """
 
     obs: Any
@@ -87,6 +88,7 @@ class TimeStep:
     terminated: Bool[Array, ""]
     truncated: Bool[Array, ""]
     info: Any = ()
+    cost: Float[Array, ""] | float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,3 +117,5 @@ class Env:
     """What `jaxac.envs.wrap` changed, in order."""
     unwrapped: "Env | None" = None
     """The environment before any of it."""
+    constrained: bool = False
+    """Whether steps have a `cost`, which methods with a constraint keep low."""

@@ -36,6 +36,7 @@ class Outcome:
     final_obs: Any  # the true next observation, before any reset
     episode_return: Float[Array, "*batch"]  # of the episode so far, this step included
     episode_length: Int[Array, "*batch"]
+    cost: Any = 0.0  # float [...], where the environment is constrained
 
     @property
     def done(self) -> Bool[Array, "*batch"]:
@@ -78,7 +79,9 @@ def step(
     terminated = jnp.asarray(s.terminated, bool)
     truncated = (jnp.asarray(s.truncated, bool) | (elapsed >= env.time_limit(params))) & ~terminated
     env_state, obs = _cast_like((env_state, s.obs), (loop.env_state, loop.obs))
-    outcome = Outcome(reward, terminated, truncated, obs, loop.episode_return + reward, elapsed)
+    cost = jnp.asarray(s.cost, jnp.float32)
+    episode_return = loop.episode_return + reward
+    outcome = Outcome(reward, terminated, truncated, obs, episode_return, elapsed, cost)
     if not auto_reset:
         return EnvLoop(env_state, obs, elapsed, outcome.episode_return, loop.kept), outcome
 

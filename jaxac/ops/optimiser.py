@@ -123,6 +123,20 @@ class Remembering:
         return optax.chain(last, self.of(learning_rate))
 
 
+@frozen
+class Extrapolating:
+    """An optimiser of the gradient that is to come, taken to be 2 g[t] - g[t - 1].
+
+    Source: Daskalakis et al. 2018, arXiv:1711.00141, eq. 7: where two players descend against each
+    other, it settles while plain descent circles. Before the first gradient there was none.
+    """
+
+    of: Optimiser = field(Adam(), "what makes steps of it")
+
+    def __call__(self, learning_rate):
+        return optax.chain(optax.scale_by_optimistic_gradient(), self.of(learning_rate))
+
+
 RATE = field(3e-4, "step size", within="[0, inf)", search=(1e-4, 3e-4, 1e-3))
 OPTIMISER = field(Adam(eps=1e-8), "the optimiser")
 

@@ -122,6 +122,12 @@ class Review(NamedTuple):
     targets and advantages as they were then."""
 
 
+def earned(hp: Settings, learner: Learner, rollout: on_policy.Rollout) -> Float[Array, "T N"]:
+    """What is learned from: the rewards of the environment."""
+    del hp, learner
+    return rollout.reward
+
+
 def latest(learner: Learner) -> Params:
     """The parameters that act, where a method does not let older ones."""
     return learner.params
@@ -134,11 +140,13 @@ def make(
     remember: Callable[[Any, Params], Any] = lambda hp, params: (),
     acts: Callable[[Learner], Params] = latest,
     review: Review | None = None,
+    pay: Callable[[Any, Learner, on_policy.Rollout], Float[Array, "T N"]] = earned,
 ) -> Algorithm:
     """A method on `env`, whose learner's memory begins as `remember(hp, params)`.
 
     Rollouts are collected by `acts(learner)`, and learned from once more in `review`, if there is
-    one. `init` raises what `check(hp, net)` does, and `EnvError` as `parts`.
+    one. Advantages are of the rewards `pay(hp, learner, rollout)`. `init` raises what
+    `check(hp, net)` does, and `EnvError` as `parts`.
     """
 
     def init(key: Key, hp: Settings, obs: Any) -> Learner:
@@ -161,6 +169,7 @@ def make(
 
     def improve(key: Key, learner: Learner, hp: Settings, rollout: on_policy.Rollout):
         built = parts(env, hp)
+        rollout = rollout._replace(reward=pay(hp, learner, rollout))
 
         def prepare(params: Params, units: Any) -> tuple[Any, Batch, Metrics]:
             return prepared(built, hp, rollout, params, units)
@@ -171,6 +180,7 @@ def make(
         return replace(learner, units=units), {**metrics, **told}
 
     def keep(learner: Learner, hp: Settings, rollout: on_policy.Rollout):
+        rollout = rollout._replace(reward=pay(hp, learner, rollout))
         batch = prepared(parts(env, hp), hp, rollout, learner.params, learner.units)[1]
         return rollout.carry, batch
 

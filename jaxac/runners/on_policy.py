@@ -327,7 +327,8 @@ def evaluate(
 
     `key` is the run's own key and `step` its update count, from which draws are made that training
     never makes. `carry` [num_episodes, ...] is the memory before an episode. Every episode runs to
-    its end (the loop stops when the last one has), so the mean is not biased to short ones.
+    its end (the loop stops when the last one has), so the mean is not biased to short ones. Of a
+    constrained environment `eval_cost` is an episode's cost.
     """
     key_reset, key_run = jax.random.split(
         jax.random.fold_in(jax.random.fold_in(key, EVALUATION), step)
@@ -339,19 +340,21 @@ def evaluate(
         return ~carried[1].all()
 
     def one(carried):
-        loop, over, returns, lengths, t = carried
+        loop, over, returns, lengths, costs, t = carried
         action, carry = act(loop.carry, loop.envs.obs)
         envs, outcome = env_loop.step(
             jax.random.fold_in(key_run, t), env, env_params, loop.envs, action, auto_reset=False
         )
         returns = jnp.where(over, returns, outcome.episode_return)
         lengths = jnp.where(over, lengths, outcome.episode_length)
-        return Loop(envs, carry), over | outcome.done, returns, lengths, t + 1
+        costs = jnp.where(over, costs, costs + outcome.cost)
+        return Loop(envs, carry), over | outcome.done, returns, lengths, costs, t + 1
 
-    first = (begin, zero > 0, zero, zero.astype(jnp.int32), jnp.int32(0))
-    _, _, returns, lengths, _ = jax.lax.while_loop(unfinished, one, first)
+    first = (begin, zero > 0, zero, zero.astype(jnp.int32), zero, jnp.int32(0))
+    _, _, returns, lengths, costs, _ = jax.lax.while_loop(unfinished, one, first)
     return {
         "eval_return": returns.mean(),
         "eval_return_std": returns.std(),
         "eval_length": lengths.astype(jnp.float32).mean(),
+        **({"eval_cost": costs.mean()} if env.constrained else {}),
     }

@@ -146,7 +146,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 UPDATES = {
     "ppo": 150,
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
-    **dict.fromkeys(("spo", "rec", "rpg", "rebel", "copg", "p3o", "bapo"), 300),
+    **dict.fromkeys(
+        ("spo", "rec", "rpg", "rebel", "copg", "p3o", "bapo", "lagrangian", "reload"), 300
+    ),
     "droq": 600,
     "fast_sac": 600,
     "idql": 1_200,
@@ -230,12 +232,17 @@ class Case:
 
 def discrete() -> Env:
     """All probes of Discrete actions."""
-    return one_of("discrete", [probe.env for probe in KINDS["Discrete"].values()])
+    return costless(one_of("discrete", [probe.env for probe in KINDS["Discrete"].values()]))
 
 
 def box() -> Env:
     """All probes of Box actions."""
-    return one_of("box", [probe.env for probe in KINDS["Box"].values()])
+    return costless(one_of("box", [probe.env for probe in KINDS["Box"].values()]))
+
+
+def costless(env: Env) -> Env:
+    """The environment with costs, for methods that ask for them; they are 0."""
+    return dataclasses.replace(env, constrained=True)
 
 
 ENVS = {"Discrete": discrete, "Box": box}

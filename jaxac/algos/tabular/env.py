@@ -11,7 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
+from jaxac.algos.tabular.hazards import entered, hazards
 from jaxac.algos.tabular.mdp import MDP, chain, check, garnet, grid, random_walk
 from jaxac.core import Int, field, frozen
 from jaxac.envs import Box, Discrete, Env, TimeStep
@@ -29,11 +31,13 @@ class Family(NamedTuple):
     example: str
     count: Callable[..., int]  # numbers in `transition`, of the sizes in the name
     build: Callable[..., MDP]  # of the same sizes
+    cost: Callable[..., Array] | None = None  # [S, A], of the process and the sizes
 
 
 FAMILIES = {
     "Chain": Family("Chain-10", lambda n: 2 * n**2, chain),
     "Grid": Family("Grid-5x5", lambda h, w: 4 * (h * w) ** 2, grid),
+    "Hazards": Family("Hazards-3x6", lambda h, w: 4 * (h * w) ** 2, hazards, entered),
     "RandomWalk": Family("RandomWalk-5", lambda n: 2 * (n + 2) ** 2, random_walk),
     "Garnet": Family(
         "Garnet-20x4x3",
@@ -51,17 +55,28 @@ class EnvParams:
     max_steps: Int | int = field(
         1000, "environment steps after which an episode is truncated", within="[1, inf)"
     )
+    cost: Float[Array, "S A"] | float = field(
+        0.0, "of a step, by state and action", within="(-inf, inf)"
+    )
 
 
-def as_env(mdp: MDP, name: str, time_limit: int = 1000, width: int | None = None) -> Env:
+def as_env(
+    mdp: MDP,
+    name: str,
+    time_limit: int = 1000,
+    width: int | None = None,
+    cost: Float[Array, "S A"] | None = None,
+) -> Env:
     """`mdp` as an environment: obs is the state one-hot, float32 [S]; actions are 0 to A - 1.
 
     A step pays the expected reward `mdp.reward[state, action]`, not a sample, and terminates on
     entering a terminal state. The env state is the state's index, and params are `EnvParams`.
+    With `cost` it is constrained, and a step costs `cost[state, action]`.
     Pictures show the states in rows of `width` cells, by default in one row.
     Raises `EnvError` for arrays that are no MDP, `ConfigError` for a time limit below 1 step.
     """
     check(mdp)
+    constrained = cost is not None
 
     def observe(state):
         return jax.nn.one_hot(state, mdp.num_states)
@@ -74,7 +89,9 @@ def as_env(mdp: MDP, name: str, time_limit: int = 1000, width: int | None = None
         p = params.mdp
         following = jax.random.categorical(key, jnp.log(p.transition[state, action]))
         reward, terminated = p.reward[state, action], p.terminal[following]
-        return following, TimeStep(observe(following), reward, terminated, jnp.zeros((), bool))
+        never = jnp.zeros((), bool)
+        paid = jnp.asarray(params.cost)[state, action] if constrained else 0.0
+        return following, TimeStep(observe(following), reward, terminated, never, cost=paid)
 
     def steps(params):
         return params.max_steps
@@ -84,8 +101,18 @@ def as_env(mdp: MDP, name: str, time_limit: int = 1000, width: int | None = None
 
     observation_space = Box((mdp.num_states,), 0.0, 1.0)
     action_space = Discrete(mdp.num_actions)
-    params = EnvParams(mdp, time_limit)
-    return Env(name, reset, step, params, observation_space, action_space, steps, render=render)
+    params = EnvParams(mdp, time_limit, 0.0 if cost is None else cost)
+    return Env(
+        name,
+        reset,
+        step,
+        params,
+        observation_space,
+        action_space,
+        steps,
+        render=render,
+        constrained=constrained,
+    )
 
 
 def ids() -> tuple[str, ...]:
@@ -94,7 +121,8 @@ def ids() -> tuple[str, ...]:
 
 
 def make(name: str) -> Env:
-    """`Chain-<length>`, `Grid-<height>x<width>`, `RandomWalk-<length>`, or `Garnet-<S>x<A>x<b>`.
+    """`Chain-<length>`, `Grid-<height>x<width>`, `RandomWalk-<length>`, `Garnet-<S>x<A>x<b>`, or
+    `Hazards-<height>x<width>`, whose steps have a cost.
 
     A builder's other arguments are its defaults, a Garnet's seed is 0, the time limit is 10 steps
     for each state. Raises `RegistryError` for another name, or for sizes that the builder refuses
@@ -115,8 +143,9 @@ def make(name: str) -> Env:
         mdp = family.build(*sizes)
     except ConfigError as error:
         raise RegistryError(f"tabular environment {name!r}: {error}") from error
-    width = sizes[1] if word == "Grid" else None
-    return as_env(mdp, name, STEPS_PER_STATE * mdp.num_states, width)
+    width = sizes[1] if word in ("Grid", "Hazards") else None
+    cost = family.cost(mdp, *sizes) if family.cost else None
+    return as_env(mdp, name, STEPS_PER_STATE * mdp.num_states, width, cost)
 
 
 def _parse(name: str) -> tuple[str, tuple[int, ...]]:
