@@ -172,6 +172,10 @@ class Distilled:
         flat = obs.reshape(-1, memory.mean.size).astype(jnp.float32)
         share = 1.0 / (memory.seen + 1.0)
         keep = jax.random.bernoulli(key, self.share, obs.shape[:2])
+        memory = memory._replace(  # first, or the first errors would be of other units
+            mean=memory.mean + share * (flat.mean(0) - memory.mean),
+            square=memory.square + share * ((flat**2).mean(0) - memory.square),
+        )
 
         def loss(predictor):
             errors = self._errors(memory, predictor, obs)
@@ -179,12 +183,9 @@ class Distilled:
 
         grads, errors = jax.grad(loss, has_aux=True)(memory.predictor)
         step, opt_state = optax.adam(self.learning_rate).update(grads, memory.opt_state)
-        return Distillation(
-            memory.target,
-            optax.apply_updates(memory.predictor, step),
-            opt_state,
-            memory.mean + share * (flat.mean(0) - memory.mean),
-            memory.square + share * ((flat**2).mean(0) - memory.square),
-            memory.scale + share * ((errors**2).mean() - memory.scale),
-            memory.seen + 1.0,
+        return memory._replace(
+            predictor=optax.apply_updates(memory.predictor, step),
+            opt_state=opt_state,
+            scale=memory.scale + share * ((errors**2).mean() - memory.scale),
+            seen=memory.seen + 1.0,
         )

@@ -8,6 +8,7 @@ and the optimiser are here; what a step of the policy is, is the method's.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
@@ -137,12 +138,12 @@ def make(
     env: Env,
     learn: Learn,
     check: Callable[[Any, Network], None],
-    remember: Callable[[Any, Params], Any] = lambda hp, params: (),
+    remember: Callable[[Key, Any, Params, Any], Any] = lambda key, hp, params, obs: (),
     acts: Callable[[Learner], Params] = latest,
     review: Review | None = None,
     pay: Callable[[Any, Learner, on_policy.Rollout], Float[Array, "T N"]] = earned,
 ) -> Algorithm:
-    """A method on `env`, whose learner's memory begins as `remember(hp, params)`.
+    """A method on `env`, whose learner's memory begins as `remember(key, hp, params, obs)`.
 
     Rollouts are collected by `acts(learner)`, and learned from once more in `review`, if there is
     one. Advantages are of the rewards `pay(hp, learner, rollout)`. `init` raises what
@@ -154,7 +155,8 @@ def make(
         check(hp, net)
         params = net.init(key, obs)
         units = hp.norm.value.init(jnp.zeros(()))
-        return Learner(params, optimiser.init(params), remember(hp, params), units)
+        memory = remember(jax.random.fold_in(key, 1), hp, params, obs)
+        return Learner(params, optimiser.init(params), memory, units)
 
     def act(key: Key, learner: Learner, hp: Settings, carry: Any, obs: Any):
         head, net, _ = parts(env, hp)

@@ -115,6 +115,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "num_minibatches": 4,
     },
     "qr_dqn": {"returns.num": 25},
+    "rnd": {"bonus.weight": 0.0},  # or values would hold it
     "reppo": {  # without the pull of entropy it ends at the edge of its range
         "learning_rate": {"op": "Linear", "start": 3e-3, "end": 0.0},
         "num_minibatches": 4,

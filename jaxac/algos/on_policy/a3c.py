@@ -43,11 +43,11 @@ def a3c(**changes: Any) -> A3C:
     return replace(A3C(**{name: getattr(base, name) for name in vars(base)}), **changes)
 
 
-def remember(hp: A3C, params: Params) -> Past:
+def remember(key: Key, hp: A3C, params: Params, obs: Any) -> Past:
     """All copies are of the first parameters."""
     num = hp.staleness + 1
     copies = jax.tree.map(lambda x: jnp.broadcast_to(x, (num, *x.shape)), params)
-    return Past(ppo.remember(hp, params), copies)
+    return Past(ppo.remember(key, hp, params, obs), copies)
 
 
 def oldest(learner: Learner) -> Params:

@@ -40,9 +40,9 @@ class Memory:
     multiplier: Any
 
 
-def remember(hp: Lagrangian, params: Params) -> Memory:
+def remember(key: Key, hp: Lagrangian, params: Params, obs: Any) -> Memory:
     """Before the first update."""
-    return Memory(ppo.remember(hp, params), hp.multiplier.init())
+    return Memory(ppo.remember(key, hp, params, obs), hp.multiplier.init())
 
 
 def pay(hp: Lagrangian, learner: Learner, rollout: on_policy.Rollout) -> Float[Array, "T N"]:

@@ -134,9 +134,9 @@ def make(env: Env) -> Algorithm:
     return advantage.make(env, learn, check, remember)
 
 
-def remember(hp: PPO, params: Params) -> Any:
+def remember(key: Key, hp: PPO, params: Params, obs: Any) -> Any:
     """What is remembered from update to update, before the first."""
-    del params
+    del key, params, obs
     return hp.proximity.init()
 
 

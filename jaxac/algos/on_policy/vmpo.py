@@ -57,9 +57,9 @@ class Duals:
     alpha: Float[Array, ""]
 
 
-def remember(hp: VMPO, params: Params) -> tuple[Duals, optax.OptState]:
+def remember(key: Key, hp: VMPO, params: Params, obs: Any) -> tuple[Duals, optax.OptState]:
     """Temperature and multiplier at first, and their optimiser's state."""
-    del params
+    del key, params, obs
     duals = Duals(jnp.asarray(hp.temperature), jnp.asarray(hp.multiplier))
     duals = jax.tree.map(lambda x: x.astype(jnp.float32), duals)
     return duals, Adam()(hp.dual_rate).init(duals)

@@ -7,6 +7,25 @@ PAIRS = "pairs are of a minibatch, where the paper's answer one prompt"
 
 RECORDS: tuple[Record, ...] = (
     Record(
+        key="rnd",
+        summary="PPO with a bonus for what is new, the error of a network that distils another",
+        make="jaxac.algos.on_policy.rnd:make",
+        defaults="jaxac.algos.on_policy.rnd:RND",
+        paper=Paper(
+            "Exploration by Random Network Distillation",
+            2018,
+            "arXiv:1810.12894",
+            "Burda, Edwards, Storkey, Klimov",
+        ),
+        actions=("Discrete", "Box"),
+        deviations=(
+            "one critic and one discount for rewards and bonuses, which end with the episode",
+            "small dense networks (slot `bonus`); running means of rollouts",
+            STANDARD,
+            TRUNCATION,
+        ),
+    ),
+    Record(
         key="spo",
         summary="ratios held by a square about the clip, whose gradient is never cut",
         make="jaxac.algos.on_policy.spo:make",
