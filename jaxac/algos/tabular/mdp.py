@@ -20,7 +20,7 @@ from jaxac.fields import Interval
 
 ATOL = 1e-5  # how far a float32 distribution may be from summing to 1
 
-LEFT, RIGHT = 0, 1  # the actions of `chain` and `random_walk`
+LEFT, RIGHT = 0, 1  # the actions of `chain`, `random_walk` and `ring`
 UP, EAST, DOWN, WEST = range(4)  # the actions of `grid`, clockwise
 COMPASS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # their (row, column) steps
 
@@ -115,6 +115,24 @@ def random_walk(length: int) -> MDP:
     terminal = np.isin(np.arange(length + 2), (0, length + 1))
     transition = _line(terminal)
     return _mdp(transition, _paid(transition, terminal, -1), terminal, length // 2 + 1)
+
+
+def ring(length: int, speed: Scalar = 1.0, slip: Scalar = 0.0) -> MDP:
+    """`length` states in a circle, which never end; +1 a step for being opposite state 0.
+
+    Actions `LEFT` and `RIGHT` go round one step with probability `speed`, else stay; of these moves
+    the share `slip` goes the other way. The slower, the longer the start is remembered. Raises
+    `ConfigError` for a length below 2, or a speed or slip outside [0, 1].
+    """
+    _require(length >= 2, "ring.length", f"{length} states are no circle")
+    require_within("ring.speed", speed, "[0, 1]")
+    require_within("ring.slip", slip, "[0, 1]")
+    state = np.arange(length)
+    to = np.stack([(state - 1) % length, (state + 1) % length], axis=1)
+    move, stay = np.eye(length)[to], np.eye(length)[:, None]
+    transition = (1.0 - speed) * stay + speed * ((1.0 - slip) * move + slip * move[:, ::-1])
+    reward = np.repeat((state == length // 2)[:, None], 2, axis=1)
+    return _mdp(transition, reward, np.zeros(length, bool), 0)
 
 
 def grid(
