@@ -21,6 +21,7 @@ Departs from it: a table for critic and actor; all three steps are normed as the
 2^J is too long one step is walked.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -63,19 +64,14 @@ def multilevel(max_steps: int) -> Estimator:
     if max_steps != 2**top:
         raise ConfigError("max_steps", f"{max_steps} is not a power of two")
 
-    def branch(level: int):
-        def walk(key, state, roll):
-            state, samples = roll(key, state, 2**level)
-            return state, combine(samples, level), jnp.int32(2**level)
-
-        return walk
+    def walk(level, roll, key, state):
+        state, samples = roll(key, state, 2**level)
+        return state, combine(samples, level), jnp.int32(2**level)
 
     def estimate(key, state, roll):
         key_level, key_roll = jax.random.split(key)
         level = jax.random.geometric(key_level, 0.5).astype(jnp.int32)
-        branches = [
-            lambda key, state, f=branch(level): f(key, state, roll) for level in range(top + 1)
-        ]
+        branches = [functools.partial(walk, level, roll) for level in range(top + 1)]
         return jax.lax.switch(jnp.where(level > top, 0, level), branches, key_roll, state)
 
     return estimate
