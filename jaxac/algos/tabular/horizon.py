@@ -33,14 +33,20 @@ def stage_q(
     return jax.lax.scan(back, jnp.zeros_like(mdp.start) + last, policy, reverse=True)[1]
 
 
-def optimal_q(mdp: MDP, horizon: int) -> Float[Array, "H S A"]:
-    """Q of the best policy, by backward induction. Source: Puterman 1994, section 4.5."""
+def optimal_q(
+    mdp: MDP, horizon: int, last: Float[Array, " S"] | float = 0.0
+) -> Float[Array, "H S A"]:
+    """Q of the best policy, by backward induction; `last` as in `stage_q`.
+
+    Source: Puterman 1994, section 4.5.
+    """
 
     def back(value, _):
         q = lookahead(mdp, value, 1.0)
         return q.max(-1), q
 
-    return jax.lax.scan(back, jnp.zeros_like(mdp.start), length=horizon, reverse=True)[1]
+    value = jnp.zeros_like(mdp.start) + last
+    return jax.lax.scan(back, value, length=horizon, reverse=True)[1]
 
 
 def greedy(q: Float[Array, "H S A"]) -> Float[Array, "H S A"]:

@@ -46,17 +46,18 @@ def value_gradient(
 def climb(
     mdp: MDP,
     controllers: Float[Array, "M S A"],
+    logits: Float[Array, " M"],
     gamma: Scalar,
     step: Scalar,
     num_steps: int,
 ) -> Float[Array, "T M"]:
-    """Logits after each step of exact policy gradient, from the even mixture."""
+    """Logits after each step of exact policy gradient from `logits`."""
 
     def ascend(logits, _):
         logits = logits + step * value_gradient(mdp, controllers, logits, gamma)
         return logits, logits
 
-    return jax.lax.scan(ascend, jnp.zeros(controllers.shape[0]), length=num_steps)[1]
+    return jax.lax.scan(ascend, logits, length=num_steps)[1]
 
 
 def rollout_gradient(

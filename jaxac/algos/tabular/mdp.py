@@ -135,6 +135,25 @@ def ring(length: int, speed: Scalar = 1.0, slip: Scalar = 0.0) -> MDP:
     return _mdp(transition, reward, np.zeros(length, bool), 0)
 
 
+def lock(length: int, num_actions: int = 4) -> MDP:
+    """A combination lock: `length` actions in the right order pay 1, any other one breaks it.
+
+    State i is the number of right actions so far, state `length` the broken or opened lock, where
+    nothing happens any more; the right action in state i is 3 i mod `num_actions`. Chance alone
+    opens it once in `num_actions ** length` episodes of `length` steps. Source: the combination
+    locks of Kakade 2003, "On the sample complexity of reinforcement learning", section 8.6.
+    Raises `ConfigError` for a length below 1 or fewer than two actions.
+    """
+    _require(length >= 1, "lock.length", f"{length} is below 1")
+    _require(num_actions >= 2, "lock.num_actions", f"{num_actions} leaves nothing to find out")
+    state, to = np.arange(length), np.full((length + 1, num_actions), length)
+    right = 3 * state % num_actions
+    to[state, right] = state + 1
+    reward = np.zeros((length + 1, num_actions))
+    reward[length - 1, right[-1]] = 1.0
+    return _mdp(np.eye(length + 1)[to], reward, np.zeros(length + 1, bool), 0)
+
+
 def grid(
     height: int,
     width: int,

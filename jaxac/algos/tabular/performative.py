@@ -22,20 +22,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxac.algos.tabular.exact import EXACT, occupancy
+from jaxac.algos.tabular.exact import EXACT, occupancy, occupancy_policy
 from jaxac.algos.tabular.mdp import MDP, require_within
 from jaxac.core import Scalar, replace
 
 Response = Callable[[Float[Array, "S A"]], MDP]  # a deployed policy to the process it meets
 NUM_NEWTON = 50  # steps at most; the dual is piecewise quadratic, so a handful ends it
 RIDGE = 1e-5  # on the dual's curvature, which vanishes where no action pays
-TINY = 1e-12
-
-
-def policy_of(visits: Float[Array, "S A"]) -> Float[Array, "S A"]:
-    """The policy with these occupancies; uniform in states that have none."""
-    total = visits.sum(-1, keepdims=True)
-    return jnp.where(total > TINY, visits / jnp.maximum(total, TINY), 1.0 / visits.shape[-1])
 
 
 def flow(mdp: MDP, gamma: Scalar) -> Float[Array, "S A S"]:
@@ -81,7 +74,7 @@ def retrain(
     respond: Response, gamma: Scalar, regulariser: Scalar, visits: Float[Array, "S A"]
 ) -> Float[Array, "S A"]:
     """The best response to the process that the policy of `visits` brings about."""
-    return solve(respond(policy_of(visits)), gamma, regulariser)
+    return solve(respond(occupancy_policy(visits)), gamma, regulariser)
 
 
 def ascend(
@@ -96,7 +89,7 @@ def ascend(
     The projection is itself a regularised problem: of regulariser 1 / step, and the point to
     project over step as reward.
     """
-    mdp = respond(policy_of(visits))
+    mdp = respond(occupancy_policy(visits))
     aim = visits + step * (mdp.reward - regulariser * visits)
     return solve(replace(mdp, reward=aim / step), gamma, 1.0 / step)
 

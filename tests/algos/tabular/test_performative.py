@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import minimize
 
 from jaxac.algos.tabular import performative
-from jaxac.algos.tabular.exact import occupancy
+from jaxac.algos.tabular.exact import occupancy, occupancy_policy
 from jaxac.algos.tabular.mdp import garnet
 from jaxac.errors import ConfigError
 
@@ -56,7 +56,7 @@ def test_solutions_are_occupancies_of_their_own_policy():
     mdp = process()
     for regulariser in (0.03, 1.0):
         visits = solve(mdp, GAMMA, regulariser)
-        again = occupancy(mdp, performative.policy_of(visits), GAMMA)
+        again = occupancy(mdp, occupancy_policy(visits), GAMMA)
         np.testing.assert_allclose(visits, again, atol=1e-3)
 
 
@@ -71,8 +71,8 @@ def test_strong_regulariser_contracts_to_a_stable_point():
     steps = moves(visits)[:6]
     assert (steps[1:] / steps[:-1]).max() < 0.7
     respond = performative.crowding(process(), 1.0, 0.3)
-    stable = performative.policy_of(visits[-1])
-    best = performative.policy_of(solve(respond(stable), GAMMA, STRONG))
+    stable = occupancy_policy(visits[-1])
+    best = occupancy_policy(solve(respond(stable), GAMMA, STRONG))
     np.testing.assert_allclose(best, stable, atol=1e-3)
 
 
