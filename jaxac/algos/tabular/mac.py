@@ -33,6 +33,7 @@ from jaxac.algos.tabular.mdp import MDP
 from jaxac.core import Int, Key, Scalar, frozen
 from jaxac.errors import ConfigError
 
+TINY = 1e-12  # keeps the first step finite where nothing was learned from
 T = TypeVar("T")
 Roll = Callable[[Key, Int, int], tuple[Int, Any]]  # key, state, num_steps: last state, samples
 Estimator = Callable[[Key, Int, Roll], tuple[Int, Any, Int]]  # last state, estimate, steps walked
@@ -114,7 +115,7 @@ def actor_critic(
     key: Key,
     mdp: MDP,
     estimator: Estimator,
-    steps: Learned,  # step sizes, scalars, of the three parts
+    steps: tuple[Scalar, Scalar, Scalar],  # sizes, of gain, critic and actor
     num_updates: int,
     start: Learned | None = None,
 ) -> tuple[Learned, Int]:
@@ -124,13 +125,14 @@ def actor_critic(
     """
     s, a = mdp.reward.shape
     begin = start or Learned(jnp.zeros(()), jnp.zeros(s), jnp.zeros((s, a)))
+    sizes = jax.tree.unflatten(jax.tree.structure(begin), steps)
 
     def update(carry, key):
         learned, squares, state, walked = carry
         state, g, count = estimator(key, state, roll_with(mdp, learned))
         squares = jax.tree.map(lambda q, x: q + jnp.square(x).sum(), squares, g)
         learned = jax.tree.map(
-            lambda x, size, g, q: x + size * g / jnp.sqrt(q + TINY), learned, steps, g, squares
+            lambda x, size, g, q: x + size * g / jnp.sqrt(q + TINY), learned, sizes, g, squares
         )
         return (learned, squares, state, walked + count), (learned, walked + count)
 
@@ -144,6 +146,3 @@ def expected_steps(max_steps: int) -> Scalar:
     """Mean number of steps of one estimate: log2(max_steps) + 1 / max_steps."""
     top = max_steps.bit_length() - 1
     return top + 2.0**-top
-
-
-TINY = 1e-12  # keeps the first step finite where nothing was learned from

@@ -97,7 +97,7 @@ def test_error_from_a_fixed_start_is_below_that_of_a_batch_of_equal_samples():
 
 def test_training_learns_from_which_side_to_go_round():
     def train(key):
-        steps = mac.Learned(1.0, 3.0, 1.0)
+        steps = 1.0, 3.0, 1.0
         return mac.actor_critic(key, ring(4, slip=0.2), mac.multilevel(16), steps, 1500)[0].logits
 
     logits = jax.jit(train)(jax.random.key(0))
