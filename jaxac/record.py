@@ -1,4 +1,4 @@
-"""What the registry knows of an algorithm before anything is imported."""
+"""What the registry knows of a method before anything is imported."""
 
 import dataclasses
 
@@ -31,3 +31,20 @@ class Record:
     row: str = ""  # of papers.tsv, where the paper is in it
     deviations: tuple[str, ...] = ()
     tuned: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A method that is a function of a process known as arrays, not an algorithm for environments.
+
+    `entry` is the `module:function` to begin with, and `section` its heading in
+    `notebooks/theory.ipynb`, which shows a claim of the paper.
+    """
+
+    key: str
+    summary: str
+    entry: str
+    paper: Paper
+    section: str
+    row: str = ""  # of papers.tsv, where the paper is in it
+    deviations: tuple[str, ...] = ()

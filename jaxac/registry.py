@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 from jaxac import modules
 from jaxac.errors import EnvError, RegistryError, closest
 from jaxac.plain import check_name, shown
-from jaxac.record import Record
+from jaxac.record import Record, Study
 
 if TYPE_CHECKING:
     from jaxac.core import Algorithm
     from jaxac.envs.contract import Env
 
 FAMILIES = ("jaxac.algos.on_policy", "jaxac.algos.off_policy")
+THEORY = ("jaxac.algos.tabular",)
 SUITES = {
     "brax": "jaxac.envs.adapters.brax",
     "classic": "jaxac.envs.classic",
@@ -60,6 +61,11 @@ def records() -> dict[str, Record]:
     for point in _installed("jaxac.algorithms"):
         found[point.name] = _record(point.value)
     return found
+
+
+def studies() -> dict[str, Study]:
+    """Every method that is a function of a known process, by key; none of them takes an env."""
+    return {s.key: s for family in THEORY for s in importlib.import_module(family).STUDIES}
 
 
 def record(key: str) -> Record:
@@ -180,6 +186,6 @@ def _env(name: str) -> "Env":
     return env
 
 
-def as_dict(r: Record) -> dict[str, Any]:
+def as_dict(r: Record | Study) -> dict[str, Any]:
     """A record as plain data, for `--json`."""
     return dataclasses.asdict(r)

@@ -6,6 +6,10 @@ import json
 from jaxac.cli import flags as flag_words
 from jaxac.errors import ConfigError
 
+STUDIES = """
+Functions on processes known as arrays, shown in notebooks/theory.ipynb; they take no environment:
+"""
+
 
 def add(commands) -> None:
     """Add the commands."""
@@ -29,17 +33,20 @@ def add(commands) -> None:
 
 
 def algorithms(options: argparse.Namespace, flags: list[str]) -> int:
-    """One line an algorithm; imports no jax."""
+    """One line an algorithm, then one a method on known processes; imports no jax."""
     from jaxac import registry
 
     flag_words.none_left(flags)
-    found = registry.records()
+    parts = registry.records(), registry.studies()
     if options.json:
-        print(json.dumps({key: registry.as_dict(r) for key, r in found.items()}, indent=1))
+        found = {key: registry.as_dict(r) for part in parts for key, r in part.items()}
+        print(json.dumps(found, indent=1))
         return 0
-    width = max(map(len, found))
-    for key, r in found.items():
-        print(f"{key:<{width}}  {r.summary} ({r.paper.year}, {r.paper.id})")
+    for title, part in zip(("", STUDIES), parts, strict=True):
+        print(title, end="")
+        width = max(map(len, part))
+        for key, r in part.items():
+            print(f"{key:<{width}}  {r.summary} ({r.paper.year}, {r.paper.id})")
     return 0
 
 

@@ -60,6 +60,21 @@ def test_help_and_algorithms_answer_without_jax():
     assert "ppo" in done.stdout and "arXiv:1707.06347" in done.stdout
 
 
+def test_algorithms_lists_methods_on_known_processes_apart(capsys):
+    assert main(["algorithms"]) == 0
+    listed, _, apart = capsys.readouterr().out.partition("take no environment:")
+    assert main(["algorithms", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    studies = {key for key, r in found.items() if "entry" in r}
+    assert {"S005", "S013", "S189", "S200", "S214", "S232", "S243", "S251"} <= {
+        r["row"] for r in found.values()
+    }
+    for key, r in found.items():
+        line = f"\n{key} "
+        assert (line in apart) == (key in studies) == ("make" not in r)
+        assert (line in f"\n{listed}") == ("make" in r)
+
+
 def test_train_ends_with_one_line_of_json(tmp_path, capsys):
     out = tmp_path / "run"
     command = ["train", *TINY, "--seeds", "3", "--seed", "5", "--learning-rate", "0.2", "--json"]

@@ -1,7 +1,7 @@
 """Exact values, occupancies, optima and gradients of a finite MDP: the oracle of all exact tests.
 
 Do not use this module under `vmap` inside the compiled program of a lane: but for
-`state_transition`, `lookahead` and the two Bellman backups it solves linear systems by LAPACK, and
+`state_transition`, `lookahead` and the Bellman backups it solves linear systems by LAPACK, and
 from jaxlib 0.10.0 batched LAPACK calls of one program can hang for ever on a machine of few cores.
 Call it for one process at a time, from the host.
 
@@ -53,6 +53,18 @@ def bellman_optimality(mdp: MDP, value: Float[Array, " S"], gamma: Scalar) -> Fl
     return lookahead(mdp, value, gamma).max(-1)
 
 
+def bellman_soft(
+    mdp: MDP, value: Float[Array, " S"], gamma: Scalar, temperature: Scalar
+) -> Float[Array, " S"]:
+    """One sweep of soft value iteration from `value`; its fixed point is `soft_optimal_value`.
+
+    temperature above 0. Source: Haarnoja et al. 2017, arXiv:1702.08165, theorem 3.
+    """
+    require_within("temperature", temperature, "(0, inf)")
+    q = lookahead(mdp, value, gamma)
+    return temperature * jax.nn.logsumexp(q / temperature, axis=-1) * ~mdp.terminal
+
+
 def policy_value(mdp: MDP, policy: Float[Array, "S A"], gamma: Scalar) -> Float[Array, " S"]:
     """V of `policy`, the solution of V = r + gamma P V. Source: Puterman 1994, theorem 6.1.1."""
     return _solve_value(mdp, policy, gamma, (policy * _reward(mdp)).sum(-1))
@@ -80,6 +92,12 @@ def occupancy(mdp: MDP, policy: Float[Array, "S A"], gamma: Scalar) -> Float[Arr
     return jnp.linalg.solve(system.T, mdp.start)[:, None] * policy
 
 
+def occupancy_policy(visits: Float[Array, "*H S A"]) -> Float[Array, "*H S A"]:
+    """The policy with these occupancies, uniform in states that have none. Inverts `occupancy`."""
+    total = visits.sum(-1, keepdims=True)
+    return jnp.where(total > 0, visits / jnp.where(total > 0, total, 1.0), 1.0 / visits.shape[-1])
+
+
 def expected_return(mdp: MDP, policy: Float[Array, "S A"], gamma: Scalar) -> Float[Array, ""]:
     """Mean discounted return of an episode from `mdp.start`. Source: S&B, eq. 13.4."""
     return jnp.vdot(mdp.start, policy_value(mdp, policy, gamma), precision=EXACT)
@@ -92,6 +110,17 @@ def policy_gradient(mdp: MDP, logits: Float[Array, "S A"], gamma: Scalar) -> Flo
     gradient theorem (S&B, eq. 13.5), by which it is occupancy times advantage.
     """
     return jax.grad(lambda z: expected_return(mdp, jax.nn.softmax(z), gamma))(logits)
+
+
+def natural_gradient(mdp: MDP, logits: Float[Array, "S A"], gamma: Scalar) -> Float[Array, "S A"]:
+    """Policy gradient over Fisher's matrix, of the states weighed by occupancy: the advantage.
+
+    The system is singular along constants in a state, and where a state is never entered; this
+    solution is one of many, and each gives the same policy. A step of size t multiplies the policy
+    by exp(t A). Source: Kakade 2001, "A natural policy gradient"; Agarwal et al. 2021,
+    arXiv:1908.00261, lemma 15, whose weights sum to 1, so theirs is this over 1 - gamma.
+    """
+    return advantage(mdp, jax.nn.softmax(logits), gamma)
 
 
 def optimal_value(mdp: MDP, gamma: Scalar) -> Float[Array, " S"]:

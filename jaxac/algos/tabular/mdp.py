@@ -20,7 +20,7 @@ from jaxac.fields import Interval
 
 ATOL = 1e-5  # how far a float32 distribution may be from summing to 1
 
-LEFT, RIGHT = 0, 1  # the actions of `chain` and `random_walk`
+LEFT, RIGHT = 0, 1  # the actions of `chain`, `random_walk` and `ring`
 UP, EAST, DOWN, WEST = range(4)  # the actions of `grid`, clockwise
 COMPASS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # their (row, column) steps
 
@@ -115,6 +115,43 @@ def random_walk(length: int) -> MDP:
     terminal = np.isin(np.arange(length + 2), (0, length + 1))
     transition = _line(terminal)
     return _mdp(transition, _paid(transition, terminal, -1), terminal, length // 2 + 1)
+
+
+def ring(length: int, speed: Scalar = 1.0, slip: Scalar = 0.0) -> MDP:
+    """`length` states in a circle, which never end; +1 a step for being opposite state 0.
+
+    Actions `LEFT` and `RIGHT` go round one step with probability `speed`, else stay; of these moves
+    the share `slip` goes the other way. The slower, the longer the start is remembered. Raises
+    `ConfigError` for a length below 2, or a speed or slip outside [0, 1].
+    """
+    _require(length >= 2, "ring.length", f"{length} states are no circle")
+    require_within("ring.speed", speed, "[0, 1]")
+    require_within("ring.slip", slip, "[0, 1]")
+    state = np.arange(length)
+    to = np.stack([(state - 1) % length, (state + 1) % length], axis=1)
+    move, stay = np.eye(length)[to], np.eye(length)[:, None]
+    transition = (1.0 - speed) * stay + speed * ((1.0 - slip) * move + slip * move[:, ::-1])
+    reward = np.repeat((state == length // 2)[:, None], 2, axis=1)
+    return _mdp(transition, reward, np.zeros(length, bool), 0)
+
+
+def lock(length: int, num_actions: int = 4) -> MDP:
+    """A combination lock: `length` actions in the right order pay 1, any other one breaks it.
+
+    State i is the number of right actions so far, state `length` the broken or opened lock, where
+    nothing happens any more; the right action in state i is 3 i mod `num_actions`. Chance alone
+    opens it once in `num_actions ** length` episodes of `length` steps. Source: the combination
+    locks of Kakade 2003, "On the sample complexity of reinforcement learning", section 8.6.
+    Raises `ConfigError` for a length below 1 or fewer than two actions.
+    """
+    _require(length >= 1, "lock.length", f"{length} is below 1")
+    _require(num_actions >= 2, "lock.num_actions", f"{num_actions} leaves nothing to find out")
+    state, to = np.arange(length), np.full((length + 1, num_actions), length)
+    right = 3 * state % num_actions
+    to[state, right] = state + 1
+    reward = np.zeros((length + 1, num_actions))
+    reward[length - 1, right[-1]] = 1.0
+    return _mdp(np.eye(length + 1)[to], reward, np.zeros(length + 1, bool), 0)
 
 
 def grid(

@@ -136,6 +136,60 @@ def test_policy_gradient_matches_finite_differences():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_natural_gradient_solves_fishers_system_and_reweighs_the_policy(seed):
+    mdp, logits = problem(seed)
+    policy = jax.nn.softmax(logits)
+    states = occupancy(mdp, policy, GAMMA).sum(-1)
+    natural = exact.natural_gradient(mdp, logits, GAMMA)
+    fisher = jax.vmap(jnp.diag)(policy) - policy[:, :, None] * policy[:, None]
+    solved = states[:, None] * jnp.einsum("sab,sb->sa", fisher, natural)
+    np.testing.assert_allclose(solved, gradient(mdp, logits, GAMMA), rtol=1e-4, atol=1e-5)
+    stepped = expected_return(mdp, jax.nn.softmax(logits + natural), GAMMA)
+    assert stepped > expected_return(mdp, policy, GAMMA)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_natural_gradient_keeps_its_bound_on_the_gap(seed):
+    """Agarwal et al. 2021, theorem 16: within (log A / step + 1 / (1 - gamma)^2) / T, from uniform.
+
+    Of rewards in [0, 1].
+    """
+    mdp, _ = problem(seed)
+    mdp = replace(mdp, reward=jax.nn.sigmoid(mdp.reward))
+    logits, step = jnp.zeros_like(mdp.reward), 0.1
+    best = (mdp.start * optimal_value(mdp, GAMMA)).sum()
+    ascend = jax.jit(lambda z: z + step * exact.natural_gradient(mdp, z, GAMMA))
+    first = best - expected_return(mdp, jax.nn.softmax(logits), GAMMA)
+    for _ in range(50):
+        logits = ascend(logits)
+    gap = best - expected_return(mdp, jax.nn.softmax(logits), GAMMA)
+    horizon = 1 / (1 - GAMMA)
+    assert -1e-4 < gap <= (np.log(3) / (step * (1 - GAMMA)) + horizon**2) / 50
+    assert gap < 0.2 * first
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_occupancy_policy_inverts_occupancy(seed):
+    mdp, logits = problem(seed)
+    policy = jax.nn.softmax(logits)
+    found = exact.occupancy_policy(occupancy(mdp, policy, GAMMA))
+    np.testing.assert_allclose(found[:-1], policy[:-1], atol=1e-5)
+    np.testing.assert_allclose(found[-1], 1 / 3, atol=1e-6)  # no visit to the end
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_soft_value_iteration_contracts_to_the_soft_optimum(seed):
+    mdp, _ = problem(seed)
+    fixed = soft_value(mdp, GAMMA, 0.5)
+    value, sweep = jnp.zeros(6), jax.jit(exact.bellman_soft)
+    for _ in range(20):
+        after = sweep(mdp, value, GAMMA, 0.5)
+        assert jnp.abs(after - fixed).max() <= GAMMA * jnp.abs(value - fixed).max() + 1e-5
+        value = after
+    assert jnp.abs(value - fixed).max() < 0.5 * jnp.abs(fixed).max()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_optimal_value_matches_naive_value_iteration_and_is_attained(seed):
     mdp, _ = problem(seed)
     v, q = iterate(mdp, GAMMA, lambda q, s: q.max())

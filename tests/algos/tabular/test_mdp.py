@@ -14,7 +14,9 @@ from jaxac.algos.tabular.mdp import (
     check,
     garnet,
     grid,
+    lock,
     random_walk,
+    ring,
 )
 from jaxac.errors import ConfigError, EnvError
 
@@ -25,6 +27,10 @@ BUILT = {
     "shortest walk": lambda: random_walk(1),
     "grid": lambda: grid(3, 4, walls=[(1, 1), (0, 2)], slip=0.2),
     "corridor": lambda: grid(1, 2),
+    "ring": lambda: ring(6, speed=0.1, slip=0.2),
+    "shortest ring": lambda: ring(2),
+    "lock": lambda: lock(8),
+    "shortest lock": lambda: lock(1, num_actions=2),
     "garnet": lambda: garnet(jax.random.key(3), 2, 1, 1),
 }
 
@@ -70,6 +76,11 @@ REFUSED = {
     "chain.length": lambda: chain(1),
     "chain.slip": lambda: chain(4, slip=1.1),
     "random_walk.length": lambda: random_walk(4),
+    "ring.length": lambda: ring(1),
+    "ring.speed": lambda: ring(4, speed=1.5),
+    "ring.slip": lambda: ring(4, slip=-0.5),
+    "lock.length": lambda: lock(0),
+    "lock.num_actions": lambda: lock(3, num_actions=1),
     "grid": lambda: grid(1, 1),
     "grid.slip": lambda: grid(2, 2, slip=-0.1),
     "grid.goal": lambda: grid(2, 2, goal=(2, 0)),
@@ -101,6 +112,20 @@ def test_chain_slips_the_other_way_and_pays_at_both_ends():
     np.testing.assert_allclose(mdp.transition[0, LEFT], [0.75, 0.25, 0.0, 0.0])
     np.testing.assert_allclose(mdp.reward, [[0.1, 0.0], [0.0, 0.0], [0.25, 0.75], [0.0, 0.0]])
     np.testing.assert_array_equal(mdp.start, [1.0, 0.0, 0.0, 0.0])
+
+
+def test_ring_goes_round_slowly_and_pays_opposite_the_start():
+    mdp = jax.device_get(ring(4, speed=0.5, slip=0.2))
+    np.testing.assert_allclose(mdp.transition[0, RIGHT], [0.5, 0.4, 0.0, 0.1])
+    np.testing.assert_allclose(mdp.transition[3, LEFT], [0.1, 0.0, 0.4, 0.5], atol=1e-7)
+    np.testing.assert_array_equal(mdp.reward, [[0, 0], [0, 0], [1, 1], [0, 0]])
+
+
+def test_lock_opens_by_one_combination():
+    mdp = jax.device_get(lock(3, num_actions=4))
+    np.testing.assert_array_equal(np.argwhere(mdp.transition[:3, :, 1:3]), [[0, 0, 0], [1, 3, 1]])
+    np.testing.assert_array_equal(np.argwhere(mdp.reward), [[2, 2]])
+    np.testing.assert_array_equal(mdp.transition[3, :, 3], 1.0)
 
 
 def test_random_walk_starts_midway_and_pays_on_the_right_alone():
