@@ -114,7 +114,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "num_minibatches": 4,
     },
     "qr_dqn": {"returns.num": 25},
+    "recurrent_a2c": {"net.core.width": 16},
+    "recurrent_ppo": {"net.core.width": 16},
     "redq": {"critic_steps": 4, "critic.num": 4},
+    "rtrl_ac": {"net.core.core.width": 16},
     "simba_v2": {
         "norm.reward": "Raw",  # its own scale changes what a value means
         "critic.returns.num": 31,
@@ -131,12 +134,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What a method needs beside that."""
 UPDATES = {
-    "ppo": 150,
+    **dict.fromkeys(("ppo", "recurrent_ppo"), 150),
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
     "droq": 600,
     "fast_sac": 600,
     "idql": 1_200,
-    "pqn": 600,
+    **dict.fromkeys(("pqn", "recurrent_a2c", "rtrl_ac"), 600),
     "idac": 1_000,
     "redq": 600,
 }

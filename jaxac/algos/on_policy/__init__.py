@@ -8,6 +8,18 @@ PPO = Paper(
     "arXiv:1707.06347",
     "Schulman, Wolski, Dhariwal, Radford, Klimov",
 )
+A3C = Paper(
+    "Asynchronous Methods for Deep Reinforcement Learning",
+    2016,
+    "arXiv:1602.01783",
+    "Mnih, Puigdomenech Badia, Mirza, Graves, Lillicrap, Harley, Silver, Kavukcuoglu",
+)
+SYNCHRONOUS = (
+    "environments step in lockstep, so no gradient is stale",
+    "the learning rate is not annealed unless a schedule stands in its place",
+    "RMSProp is optax's, whose mean square starts at 0 (1 in OpenAI Baselines)",
+    "episodes cut by the time limit bootstrap from their true last observation",
+)
 TRUST_REGION = (
     "advantages are of GAE, and standardised over the rollout",
     "the Fisher matrix is of every transition, and damped",
@@ -36,21 +48,10 @@ RECORDS = (
         summary="advantage actor-critic: the synchronous form of A3C",
         make="jaxac.algos.on_policy.a2c:make",
         defaults="jaxac.algos.on_policy.a2c:a2c",
-        paper=Paper(
-            "Asynchronous Methods for Deep Reinforcement Learning",
-            2016,
-            "arXiv:1602.01783",
-            "Mnih, Puigdomenech Badia, Mirza, Graves, Lillicrap, Harley, Silver, Kavukcuoglu",
-        ),
+        paper=A3C,
         actions=("Discrete", "Box"),
         row="S194",
-        deviations=(
-            "environments step in lockstep, so no gradient is stale",
-            "the learning rate is not annealed unless a schedule stands in its place",
-            "RMSProp is optax's, whose mean square starts at 0 (1 in OpenAI Baselines)",
-            "trunks are separate (slot `net`)",
-            "episodes cut by the time limit bootstrap from their true last observation",
-        ),
+        deviations=("trunks are separate (slot `net`)", *SYNCHRONOUS),
         tuned="jaxac.tuned:a2c.toml",
     ),
     Record(
@@ -171,6 +172,49 @@ RECORDS = (
         deviations=(
             "a step's length is set by its KL, where the paper's is a constant",
             *TRUST_REGION,
+        ),
+    ),
+    Record(
+        key="recurrent_ppo",
+        summary="PPO with a memory: gated recurrent units, or any other core",
+        make="jaxac.algos.on_policy.recurrent_ppo:make",
+        defaults="jaxac.algos.on_policy.recurrent_ppo:recurrent_ppo",
+        paper=PPO,
+        actions=("Discrete", "Box"),
+        deviations=(
+            "with memory as in arXiv:2110.05038 and arXiv:2303.01859, which the paper has not",
+            "the memory at a rollout's start is not computed anew within an update",
+            "advantages are standardised per minibatch (slot `advantage`)",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
+    ),
+    Record(
+        key="recurrent_a2c",
+        summary="A2C with a memory: an LSTM, or any other core",
+        make="jaxac.algos.on_policy.recurrent_a2c:make",
+        defaults="jaxac.algos.on_policy.recurrent_a2c:recurrent_a2c",
+        paper=A3C,
+        actions=("Discrete", "Box"),
+        deviations=("rollouts of 20 steps, not 5", *SYNCHRONOUS),
+    ),
+    Record(
+        key="rtrl_ac",
+        summary="actor-critic whose memory learns from the whole past, by carried derivatives",
+        make="jaxac.algos.on_policy.rtrl_ac:make",
+        defaults="jaxac.algos.on_policy.rtrl_ac:rtrl_ac",
+        paper=Paper(
+            "Exploring the Promise and Limits of Real-Time Recurrent Learning",
+            2023,
+            "arXiv:2305.19044",
+            "Irie, Gopalakrishnan, Schmidhuber",
+        ),
+        actions=("Discrete", "Box"),
+        row="S208",
+        deviations=(
+            "actors lag behind the learner by the passes over a rollout, not by queues",
+            "within a rollout the same gradient is summed by backpropagation",
+            "the learning rate is not annealed unless a schedule stands in its place",
+            "episodes cut by the time limit bootstrap from their true last observation",
         ),
     ),
 )

@@ -1,9 +1,9 @@
 """A2C with a memory.
 
 Source: Mnih et al. 2016, arXiv:1602.01783, section 5 and Algorithm S3 with an LSTM.
-Against `a2c`: policy and value are on one LSTM; rollouts of 20 steps, as many as the paper's LSTM
-was unrolled for in MuJoCo and Labyrinth, since they are as far as gradients reach into the past.
-Departs from the paper as `a2c` does.
+Against `a2c`: policy and value are on one LSTM, and rollouts are of 20 steps, since they are as far
+as gradients reach into the past.
+Departs from the paper as `a2c` does, and in the length of rollouts, which is 5 there.
 """
 
 from typing import Any

@@ -32,5 +32,6 @@ def rtrl_ac(**changes: Any) -> Any:
         num_steps=100,
         num_epochs=1,
         num_advantage_passes=1,
+        num_updates=8,
     )
     return replace(base, **changes)
