@@ -220,6 +220,7 @@ def make(
 
         rollout = Rollout(traj, state.loop.carry, stats["value"], seen, prepare)
         learner, value_stats, metrics = learn(built, hp, key_learn, learner, rollout)
+        loop = replace(loop, carry=net.refresh(learner.params, loop.carry))
         stats = {
             "obs": hp.norm.obs.update(stats["obs"], traj.obs),
             "reward": reward_stats,

@@ -117,6 +117,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "recurrent_a2c": {"net.core.width": 16},
     "recurrent_ppo": {"net.core.width": 16},
     "redq": {"critic_steps": 4, "critic.num": 4},
+    "relic": {"net.net.core.core.width": 16, "net.net.core.core.window": 8, "net.window": 8},
     "rtrl_ac": {"net.core.core.width": 16},
     "simba_v2": {
         "norm.reward": "Raw",  # its own scale changes what a value means
@@ -134,7 +135,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What a method needs beside that."""
 UPDATES = {
-    **dict.fromkeys(("ppo", "recurrent_ppo"), 150),
+    **dict.fromkeys(("ppo", "recurrent_ppo", "relic"), 150),
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
     "droq": 600,
     "fast_sac": 600,

@@ -252,6 +252,17 @@ def test_a_sink_that_scores_minus_infinity_is_standard_attention():
     assert np.abs(outputs[0] - outputs[2]).max() > 1e-3  # and an open one is not
 
 
+def test_a_fresh_sink_adds_one_to_what_weights_are_divided_by():
+    query, score = jnp.asarray(normal(N, 2, 3)), np.float64(normal(N, 2, 5))
+    plan = replace(SMALL, sink=SinkKV(2))
+    weight, sunk = plan._weights(
+        {"sink": SinkKV(2).init(jax.random.key(0), 2, 3)}, query, jnp.asarray(score)
+    )
+    want = np.exp(score) / (2.0 + np.exp(score).sum(-1, keepdims=True))
+    np.testing.assert_allclose(weight, want, rtol=1e-5)
+    np.testing.assert_array_equal(sunk, 0.0)
+
+
 def test_attention_by_hand():
     """Softmax over the last four steps in double precision, one query after the other."""
     core, xs = SMALL, normal(T, 1, F)

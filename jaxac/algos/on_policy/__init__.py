@@ -217,4 +217,26 @@ RECORDS = (
             "episodes cut by the time limit bootstrap from their true last observation",
         ),
     ),
+    Record(
+        key="relic",
+        summary="in-context learning: a transformer with sinks, updated within long episodes",
+        make="jaxac.algos.on_policy.relic:make",
+        defaults="jaxac.algos.on_policy.relic:relic",
+        paper=Paper(
+            "ReLIC: A Recipe for 64k Steps of In-Context Reinforcement Learning for Embodied AI",
+            2024,
+            "arXiv:2410.02751",
+            "Elawady, Chhablani, Ramrakhya, Yadav, Batra, Kira, Szot",
+        ),
+        actions=("Discrete", "Box"),
+        row="S244",
+        deviations=(
+            "attention reaches back over a window, not to the start of the context",
+            "gradients reach back to the rollout's start",
+            "partial updates alone: none of the whole context follows them",
+            "distances have learned biases, in place of rotary positions",
+            "the learning rate is neither warmed up nor annealed unless a schedule does it",
+            "episodes cut by the time limit bootstrap from their true last observation",
+        ),
+    ),
 )

@@ -3,7 +3,6 @@
 import math
 from typing import Protocol, runtime_checkable
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -42,15 +41,17 @@ class NoSink:
 class SinkKV:
     """Learned keys and values, so that a head may attend to nothing that was seen.
 
-    Source: Elawady et al. 2024, arXiv:2410.02751 (ReLIC), section 3.3. Values are zero at first,
-    keys normal. With scores of minus infinity it is `NoSink`.
+    Source: Elawady et al. 2024, arXiv:2410.02751 (ReLIC), and the code its authors published: both
+    are zero at first, so that each sink adds 1 to what weights are divided by. With scores of minus
+    infinity it is `NoSink`.
     """
 
     num: Static[int] = field(1, "keys and values", within="[1, inf)")
 
     def init(self, key, num_heads, size):
+        del key
         shape = self.num, num_heads, size
-        return {"key": jax.random.normal(key, shape), "value": jnp.zeros(shape)}
+        return {"key": jnp.zeros(shape), "value": jnp.zeros(shape)}
 
     def __call__(self, params, query):
         score = jnp.einsum("...hd,shd->...hs", query, params["key"])

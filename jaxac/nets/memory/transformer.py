@@ -4,11 +4,12 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from jaxac.core import Static, field, frozen
 from jaxac.errors import ConfigError
 from jaxac.nets.memory.contract import WIDTH, dense, layer, standardised
+from jaxac.nets.memory.rolling import in_view, joined, windows
 from jaxac.nets.memory.sink import NoSink, Sink
 
 
@@ -74,18 +75,17 @@ class Transformer:
 
     def scan(self, params, carry, xs, reset):
         skip, query, key, value = self._attending(params, xs)
-        keys, values = (
-            jnp.concatenate([jnp.moveaxis(old, 1, 0), new])
-            for old, new in ((carry.key, key), (carry.value, value))
-        )  # [W + T, N, heads, D]
-        visible, distance = self._visible(carry.seen, reset)
+        keys, values = joined(carry.key, key), joined(carry.value, value)
+        view, distance = in_view(carry.seen, reset)
         score = jnp.einsum("tnhd,snhd->tnhs", query, keys) / math.sqrt(query.shape[-1])
         bias = params["distance"][:, jnp.clip(distance, 0, self.window)]  # [heads, T, W + T]
         score = score + jnp.moveaxis(bias, 0, 1)[:, None]
-        score = jnp.where(visible[:, :, None], score, -jnp.inf)
+        score = jnp.where(view[:, :, None], score, -jnp.inf)
         weight, sunk = self._weights(params, query, score)
         found = jnp.einsum("tnhs,snhd->tnhd", weight, values) + sunk
-        return _above(params, skip, found), self._caches(keys, values, visible)
+        seen = joined(carry.seen, jnp.ones_like(carry.seen, shape=reset.shape))
+        after = Cache(*(windows(x, view) for x in (keys, values, seen)))
+        return _above(params, skip, found), after
 
     def _attending(self, params, x):
         """What goes on, and queries, keys and values [..., heads, D]."""
@@ -100,28 +100,6 @@ class Transformer:
         weight = jax.nn.softmax(jnp.concatenate([score, own], axis=-1))
         seen, sunk = jnp.split(weight, [score.shape[-1]], axis=-1)
         return seen, jnp.einsum("...hs,shd->...hd", sunk, values)
-
-    def _visible(self, seen: Float[Array, "N W"], reset: Bool[Array, "T N"]):
-        """Which of W + T steps each of T attends to [T, N, W + T]; how far away each is."""
-        num = reset.shape[0]
-        episode = jnp.cumsum(reset, axis=0)  # 0 is the one that the cache is of
-        of = jnp.concatenate([jnp.zeros((self.window, reset.shape[1]), episode.dtype), episode])
-        there = jnp.concatenate([seen.T > 0, jnp.ones(reset.shape, bool)])
-        distance = self.window + jnp.arange(num)[:, None] - jnp.arange(self.window + num)
-        near = (distance >= 0) & (distance <= self.window)
-        same = (episode[:, None] == of) & there  # [T, W + T, N]
-        return jnp.moveaxis(same & near[..., None], 2, 1), distance
-
-    def _caches(self, keys, values, visible):
-        """The caches [T, N, W, ...] after each step."""
-        num = visible.shape[0]
-        last = 1 + jnp.arange(num)[:, None] + jnp.arange(self.window)  # [T, W]
-        seen = jnp.take_along_axis(visible, last[:, None], axis=2).astype(keys.dtype)
-
-        def rolled(x):
-            return jnp.moveaxis(x[last], 1, 2) * seen[..., None, None]
-
-        return Cache(rolled(keys), rolled(values), seen)
 
 
 def _above(params, skip, found):
