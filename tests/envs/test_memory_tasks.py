@@ -163,44 +163,53 @@ SWEEP = [
 ]
 
 
+def searched(env, size, policy, *table):
+    """Rewards [goals, T] and whether episodes go on, for every goal."""
+
+    def one(cell):
+        state = hidden_goal.begin(jnp.stack([cell // size, cell % size]))
+        obs = jnp.zeros(2 * size + 1).at[jnp.array([0, size])].set(1.0)
+        return played(env, policy, (state, obs), env.time_limit(env.params), *table)[2:]
+
+    return jax.vmap(one)(jnp.arange(1, size**2))
+
+
 def test_a_hidden_goal_is_worth_a_memory():
     """All goals: a sweep that then repeats what found the goal, and the same path for ever."""
-    env, num_steps = memory.make("HiddenGoal-5x6"), 48
+    env = memory.make("HiddenGoal-5x6")
     paths = jnp.asarray(SWEEP + [SWEEP[0]] * 2)
 
-    def begin(cell):
-        zero = jnp.int32(0)
-        goal = jnp.stack([cell // 5, cell % 5])
-        state = hidden_goal.Search(goal, jnp.zeros(2, jnp.int32), zero, zero, jnp.zeros((), bool))
-        return state, jnp.zeros(12).at[jnp.array([0, 5, 11])].set(1.0)
-
     def sweeps(kept, obs):
-        trial, time, known = (jnp.int32(0), jnp.int32(-1), jnp.zeros((), bool))
-        if kept is not None:
-            trial, time, known = kept
-            known = known | (obs[10] > 0)
-            trial = trial + jnp.where(known, 0, obs[11].astype(jnp.int32))
-        time = jnp.where(obs[11] > 0, 0, time + 1)
-        return paths[trial, time], (trial, time, known)
+        trial, time, known = kept or (jnp.int32(0), jnp.int32(0), jnp.zeros((), bool))
+        found = obs[10] > 0
+        late, known = (time == 8) & ~found, known | found
+        trial, time = jnp.where(late & ~known, trial + 1, trial), jnp.where(late, 0, time)
+        action = paths[trial, jnp.minimum(time, 7)]
+        return action, (trial, jnp.where(found, 0, time + 1), known)
 
     def repeats(kept, obs):
         row, column = obs[:5].argmax(), obs[5:10].argmax()
         return jnp.where((column < 4) & (row == 0), RIGHT, DOWN), ()
 
-    @jax.jit
-    def run(cells):
-        return [
-            jax.vmap(lambda cell, p=p: played(env, p, begin(cell), num_steps))(cells)[2:]
-            for p in (sweeps, repeats)
-        ]
-
-    (rewards, alive), (without, _) = run(jnp.arange(1, 25))
+    run = jax.jit(lambda: [searched(env, 5, policy) for policy in (sweeps, repeats)])
+    (rewards, alive), (without, _) = run()
     by_trial = (8 * 6 + 7 * 5 + 7 * 4 + 2 * 3) / (24 * 6)  # cells first reached in trials 1 to 4
     np.testing.assert_allclose(rewards.sum(1).mean(), by_trial, rtol=1e-6)
     np.testing.assert_allclose(without.sum(1).mean(), 2 / (5 + 1), rtol=1e-6)
-    assert (np.asarray(alive).sum(1) <= num_steps).all()
-    first = np.asarray(rewards).sum(1)[:4]
-    np.testing.assert_allclose(first, 1.0)  # found at once, and again in every trial
+    np.testing.assert_allclose(np.asarray(rewards).sum(1)[:4], 1.0)  # in every trial
+    assert np.asarray(alive).sum(1)[0] == 6 * 2 - 1, "one step there and one back"
+
+
+def test_no_way_to_search_without_a_memory_beats_the_bound():
+    """Every memoryless policy on a grid of four cells, for every goal and three trials."""
+    env = memory.make("HiddenGoal-2x3")
+
+    def memoryless(kept, obs, table):
+        return table[2 * obs[:2].argmax() + obs[2:4].argmax()], ()
+
+    tables = jnp.asarray(list(itertools.product(range(4), repeat=4)))
+    run = jax.jit(jax.vmap(lambda table: searched(env, 2, memoryless, table)[0].sum(1).mean()))
+    np.testing.assert_allclose(run(tables).max(), 2 / (2 + 1), rtol=1e-6)
 
 
 def test_concentration_with_a_perfect_memory_by_hand():
@@ -288,7 +297,7 @@ def test_rewards_are_multiplied_by_the_scale_in_the_params():
 
 
 def test_tasks_are_made_by_name():
-    assert memory.make("HiddenGoal-4x3").observation_space.shape == (10,)
+    assert memory.make("HiddenGoal-4x3").observation_space.shape == (9,)
     assert memory.make("AutoencodeHard").time_limit(memory.make("AutoencodeHard").params) == 311
     with pytest.raises(RegistryError, match=r"no environment 'TMaze'.*did you mean TMaze-10"):
         memory.make("TMaze")
