@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from jaxac.core import replace
-from jaxac.envs import memory
+from jaxac.envs import classic, memory
+from jaxac.envs.canvas import BLUE, GREEN, rgb
 from jaxac.envs.check import check_env
 from jaxac.envs.memory import concentration, hidden_goal, t_maze
+from jaxac.envs.picture import EMPTY
 from jaxac.envs.wrap import wrap
 from jaxac.envs.wrappers import LastStep
-from jaxac.errors import RegistryError
+from jaxac.errors import EnvError, RegistryError
 
 
 def played(env, policy, begin, num_steps, *table):
@@ -287,6 +289,36 @@ def test_the_last_action_and_reward_stand_beside_the_observation():
     np.testing.assert_allclose(s.obs[4:], [1.0, 0.0, 0.0, -t_maze.LOST], rtol=1e-6)
     np.testing.assert_array_equal(s.obs[:4], obs[:4])
     assert check_env(env).findings == ()
+
+
+def test_last_actions_of_a_box_stand_beside_the_observation_as_they_are():
+    env = wrap(classic.make(classic.NAME), LastStep())
+    state, _ = env.reset(jax.random.key(0), env.params)
+    _, s = env.step(jax.random.key(0), state, jnp.array([0.5]), env.params)
+    np.testing.assert_allclose(s.obs[2:], [0.5, -0.1 * 0.25], rtol=1e-6)
+    np.testing.assert_array_equal(env.observation_space.bounds[0][2:], [-1.0, -np.inf])
+    with pytest.raises(EnvError, match="put FlattenObservation before it"):
+        wrap(memory.make("ConcentrationPairs-2"), LastStep())
+
+
+@pytest.mark.parametrize(
+    ("name", "shares"),
+    [
+        ("TMaze-4", {BLUE: 1, GREEN: 1}),
+        ("HiddenGoal-5x6", {BLUE: 1, GREEN: 1}),
+        ("ConcentrationPairs-2", {EMPTY: 4}),
+    ],
+)
+def test_pictures_show_what_there_is_cell_by_cell(name, shares):
+    env = memory.make(name)
+    state, _ = env.reset(jax.random.key(0), env.params)
+    assert env.render is not None
+    picture = env.render(state, env.params)
+    assert picture.dtype == np.uint8 and picture.ndim == 3
+    cell = {"TMaze-4": 64, "HiddenGoal-5x6": 64, "ConcentrationPairs-2": 160}[name]
+    middles = picture[cell // 2 :: cell, cell // 2 :: cell].reshape(-1, 3)
+    for colour, count in shares.items():
+        assert (middles == rgb(colour).astype(np.uint8)).all(-1).sum() == count
 
 
 def test_rewards_are_multiplied_by_the_scale_in_the_params():
