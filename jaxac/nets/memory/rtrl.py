@@ -56,7 +56,8 @@ class RTRL:
     those that recur is that of backpropagation through the whole past; after an update S is of
     older parameters until the next reset, as in the paper.
     Departs from it: within a rollout backpropagation takes the same sum, so that features, of
-    which no derivatives are carried (nor are they in the paper), have gradients too.
+    which no derivatives are carried (nor are they in the paper), have gradients too. Through a
+    memory below, if there is one, they reach back no further than the rollout.
     """
 
     core: ElementWise = field(ELSTM(), "an element-wise memory")
