@@ -37,6 +37,7 @@ SUITES = {
     "gymnax": "jaxac.envs.adapters.gymnax",
     "jaxmarl": "jaxac.envs.adapters.jaxmarl",
     "jumanji": "jaxac.envs.adapters.jumanji",
+    "memory": "jaxac.envs.memory",
     "minatar": "jaxac.envs.minatar",
     "mjx": "jaxac.envs.mjx",
     "navix": "jaxac.envs.adapters.navix",

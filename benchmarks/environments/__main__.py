@@ -31,6 +31,10 @@ MEASURED = {
     "gymnax/Catch-bsuite": 1024,
     "gymnax/DeepSea-bsuite": 1024,
     "classic/MountainCarContinuous-v0": 1024,
+    "memory/RepeatPreviousEasy": 1024,
+    "memory/StatelessCartPoleEasy": 1024,
+    "memory/TMaze-10": 1024,
+    "memory/HiddenGoal-5x6": 1024,
     "minatar/Breakout-v1": 256,
     "pixel/PixelPendulum-v0": 256,
     "brax/ant": 64,
@@ -136,7 +140,10 @@ def main(words: list[str]) -> int:
         print(sys.modules["benchmarks.environments"].__doc__)
         return 2
     what, names = words[0], words[1:] or list(COSTLY if words[0] == "resets" else MEASURED)
-    before = json.loads(tables.RESULTS.read_text())["results"] if tables.RESULTS.exists() else {}
+    whole = json.loads(tables.RESULTS.read_text()) if tables.RESULTS.exists() else {"results": {}}
+    before = whole["results"]
+    for row in before.values():
+        row.setdefault("cpu", whole["machine"]["cpu"])
     failed = 0
     for name in names:
         try:
@@ -146,7 +153,8 @@ def main(words: list[str]) -> int:
             print(f"{name}: {type(error).__name__}: {error}", flush=True)
             failed += 1
             continue
-        before.setdefault(name, {"facts": facts(env)})[what] = found
+        cpu = record.machine()["cpu"]
+        before.setdefault(name, {"facts": facts(env)}).update({"cpu": cpu, what: found})
         print(f"{name}: {found}", flush=True)
         known = [x for x in MEASURED if x in before]
         ordered = {x: before[x] for x in [*known, *(x for x in before if x not in known)]}

@@ -25,7 +25,7 @@ def shown(whole: dict[str, Any]) -> str:
     """Both tables, and what they were measured on."""
     results, machine = whole["results"], whole["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in whole["versions"].items() if k.startswith("jax"))
-    where = f"Measured on {machine['cores']} cores ({machine['cpu']}), {versions}."
+    where = f"Measured on {machine['cores']} cores, {versions}: {_processors(results)}."
     each = [*EACH, *(_row(name, found) for name, found in results.items())]
     tried = [_plan_row(name, found) for name, found in results.items() if "resets" in found]
     size = next((f["resets"]["pool"] for f in results.values() if "resets" in f), 0)
@@ -34,6 +34,16 @@ def shown(whole: dict[str, Any]) -> str:
         "was not run: [why](install.md#a-known-hang-on-cpus-and-what-jaxac-does)."
     )
     return "\n".join([where, "", *each, "", words, "", *PLANS, *tried])
+
+
+def _processors(results: dict[str, Any]) -> str:
+    """On which processor which rows were measured, those of the commonest last."""
+    by: dict[str, list[str]] = {}
+    for name, found in results.items():
+        by.setdefault(found["cpu"], []).append(f"`{name}`")
+    *few, (commonest, _) = sorted(by.items(), key=lambda x: len(x[1]))
+    rows = [f"{', '.join(names)} on {cpu}" for cpu, names in few]
+    return "; ".join([*rows, f"the {'rest' if few else 'rows'} on {commonest}"])
 
 
 def _row(name: str, found: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """Probe environments: each tests one thing, and its optimum is known in closed form.
 
-After "Debugging RL, Without the Agonizing Pain" (A. Jones 2021), with a sixth that fails whoever
-treats truncation as termination. `Probe.value(obs, gamma)` is V of the optimal policy, and
-`Probe.best_return` the undiscounted return of an episode under it.
+After "Debugging RL, Without the Agonizing Pain" (A. Jones 2021), with one that fails whoever treats
+truncation as termination, and one that nobody solves without a memory.
+`Probe.value(obs, gamma)` is V of the optimal policy, and `Probe.best_return` the undiscounted
+return of an episode under it.
 """
 
 import dataclasses
@@ -44,6 +45,9 @@ class Probe:
     value: Callable[[float, float], float]  # (observation, gamma) -> V of the optimal policy
     best_return: float  # mean undiscounted return of an episode under the optimal policy
     best_action: Callable[[float], float] | None = None  # observation -> action, if it matters
+    without_memory: tuple[float, ...] = ()
+    """Observations whose value is only known to who remembers nothing: no episode begins with them,
+    or episodes are cut before anyone acts with the memory that they lead to."""
 
 
 def _probe_env(name, cues, reward, length, action_space, terminates=True, observe=None) -> Env:
@@ -101,7 +105,11 @@ def two_step_discount(action_space=TWO) -> Probe:
         action_space,
         observe=lambda s: jnp.minimum(s.time, 1),
     )
-    return Probe(env, (0.0, 1.0), lambda obs, gamma: gamma if obs == 0.0 else 1.0, 1.0)
+
+    def value(obs, gamma):
+        return gamma if obs == 0.0 else 1.0
+
+    return Probe(env, (0.0, 1.0), value, 1.0, without_memory=(1.0,))
 
 
 def rewarded_action() -> Probe:
@@ -165,7 +173,26 @@ def final_observation(action_space=TWO) -> Probe:
     def value(obs, gamma):
         return (1.0 if obs else gamma) / (1.0 - gamma**2)
 
-    return Probe(env, (0.0, 1.0), value, 0.5)
+    return Probe(env, (0.0, 1.0), value, 0.5, without_memory=(0.0, 1.0))
+
+
+def recall(length: int = 4) -> Probe:
+    """At the last of `length` steps the action must match the sign of the first observation.
+
+    All later observations are 0 and earlier actions do nothing: V(first) = gamma^(length - 1) for
+    who remembers it. The last action of who does not is drawn alike after either, so that what it
+    pays in one case it costs in the other: its return is 0 on average, whatever it does.
+    """
+
+    def reward(state, action):
+        matched = jnp.where((action == 1) == (state.cue > 0), 1.0, -1.0)
+        return jnp.where(state.time == length - 1, matched, 0.0)
+
+    def observe(state):
+        return jnp.where(state.time == 0, state.cue, 0.0)
+
+    env = _probe_env("Recall", (-1.0, 1.0), reward, length, Discrete(2), observe=observe)
+    return Probe(env, (-1.0, 1.0), lambda obs, gamma: gamma ** (length - 1), 1.0)
 
 
 PROBES: dict[str, Callable[[], Probe]] = {
@@ -178,15 +205,19 @@ PROBES: dict[str, Callable[[], Probe]] = {
     "Truncation": truncation,
     "FinalObservation": final_observation,
 }
+"""For every method."""
+MEMORY = {"Recall": recall}
+"""For methods with a memory; no other can solve them."""
 
 
 def ids() -> tuple[str, ...]:
     """Names of the probes."""
-    return tuple(PROBES)
+    return (*PROBES, *MEMORY)
 
 
 def make(name: str) -> Env:
     """The probe environment `name`. Raises `RegistryError` for an unknown name."""
-    if name not in PROBES:
-        raise RegistryError(f"there is no probe {name!r}{closest(name, PROBES)}")
-    return PROBES[name]().env
+    known = {**PROBES, **MEMORY}
+    if name not in known:
+        raise RegistryError(f"there is no probe {name!r}{closest(name, known)}")
+    return known[name]().env

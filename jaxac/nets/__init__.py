@@ -12,6 +12,9 @@ from jaxac.nets.cnn import Conv as Conv
 from jaxac.nets.hyper import HyperCritic as HyperCritic
 from jaxac.nets.mlp import MLP as MLP
 from jaxac.nets.normed import NormedMLP as NormedMLP
+from jaxac.nets.recomputed import Recomputed as Recomputed
+from jaxac.nets.recurrent import Recurrent as Recurrent
+from jaxac.nets.recurrent import TwoMemories as TwoMemories
 from jaxac.nets.simba import SimBa as SimBa
 from jaxac.nets.trunk import Encoder as Encoder
 from jaxac.nets.trunk import Flatten as Flatten

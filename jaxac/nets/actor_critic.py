@@ -37,6 +37,9 @@ class Network(NamedTuple):
     scan: Callable[[Params, Any, Any, Array], tuple[Array, Array, Any]]
     """`scan(params, carry, obs, reset) -> out, value, carries` for obs [T, N, ...]; memory restarts
     before step t where reset [T, N]; carries [T, N, ...] are the memories after each step."""
+    refresh: Callable[[Params, Any], Any] = lambda params, carry: carry
+    """`refresh(params, carry) -> carry`: the memory [N, ...] that an update of the parameters
+    leaves; as it is, unless the network says otherwise."""
     aside: Callable[[Params, Any, Any, Array], Array] | None = None
     """`aside(params, carry, obs, reset) -> value` [T, N]: what the policy's own trunk says of the
     value, for architectures that ask it."""

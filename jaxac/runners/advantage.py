@@ -206,6 +206,7 @@ def make(
             learn=improve,
             value=value,
             start=lambda hp, num: parts(env, hp).net.start(num),
+            refresh=lambda learner, hp, carry: parts(env, hp).net.refresh(learner.params, carry),
             review=None if review is None else on_policy.Review(review.num, keep, again(review)),
         ),
     )

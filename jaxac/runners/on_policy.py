@@ -127,6 +127,8 @@ class Method(NamedTuple):
     """`value(learner, hp, obs) -> [N]`: the return expected of the policy"""
     start: Callable[..., Any] = lambda hp, num: ()
     """`start(hp, num)`: the network's memory before an episode, zeros [N, ...]"""
+    refresh: Callable[..., Any] = lambda learner, hp, carry: carry
+    """`refresh(learner, hp, carry)`: the memory [N, ...] that what was learned leaves"""
     review: Review | None = None
 
 
@@ -181,6 +183,7 @@ def make(env: Env, method: Method) -> Algorithm:
         found = Rollout(traj, state.loop.carry, reward, discount, seen)
         kept = () if method.review is None else method.review.keep(learner, hp, found)
         learner, metrics = method.learn(key_learn, learner, hp, found)
+        loop = replace(loop, carry=method.refresh(learner, hp, loop.carry))
         stats = {"obs": hp.norm.obs.update(stats["obs"], traj.obs), "reward": scale}
         state = replace(state, step=state.step + 1, learner=learner, loop=loop, stats=stats)
         return state, {**jax.tree.map(jnp.mean, metrics), **episode_metrics(outcome)}, kept

@@ -115,6 +115,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "num_minibatches": 4,
     },
     "qr_dqn": {"returns.num": 25},
+    "recurrent_a2c": {"net.core.width": 16},
+    "recurrent_ppo": {"net.core.width": 16},
     "rnd": {"bonus.weight": 0.0},  # or values would hold it
     "reppo": {  # without the pull of entropy it ends at the edge of its range
         "learning_rate": {"op": "Linear", "start": 3e-3, "end": 0.0},
@@ -129,6 +131,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "temperature.learning_rate": 1e-2,
     },
     "redq": {"critic_steps": 4, "critic.num": 4},
+    "relic": {"net.net.core.core.width": 16, "net.net.core.core.window": 8, "net.window": 8},
+    "rtrl_ac": {"net.core.core.width": 16},
     "simba_v2": {
         "norm.reward": "Raw",  # its own scale changes what a value means
         "critic.returns.num": 31,
@@ -145,7 +149,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What a method needs beside that."""
 UPDATES = {
-    "ppo": 150,
+    **dict.fromkeys(("ppo", "recurrent_ppo", "relic"), 150),
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
     **dict.fromkeys(
         ("spo", "rec", "rpg", "rebel", "copg", "p3o", "bapo", "lagrangian", "reload"), 300
@@ -153,10 +157,9 @@ UPDATES = {
     "droq": 600,
     "fast_sac": 600,
     "idql": 1_200,
-    "a3c": 600,
+    **dict.fromkeys(("a3c", "pqn", "recurrent_a2c", "rtrl_ac"), 600),
     "reppo": 300,
     "ppg": 100,
-    "pqn": 600,
     "idac": 1_000,
     "redq": 600,
 }

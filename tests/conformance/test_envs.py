@@ -27,6 +27,8 @@ NAMES = (
     "playground/PendulumSwingup",
     "mjx/InvertedPendulum-v5",
     "classic/MountainCarContinuous-v0",
+    "memory/RepeatPreviousEasy",
+    "memory/HiddenGoal-5x6",
     "minatar/Freeway-v0",
     "pixel/PixelPendulumSpeed-v0",
     "navix/Navix-Empty-5x5-v0",

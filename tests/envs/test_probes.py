@@ -13,7 +13,7 @@ from jaxac.envs import Discrete, probes
 from jaxac.errors import RegistryError
 
 GAMMA, HORIZON = 0.6, 60  # 0.6^60 is 5e-14: the rest of an endless task does not matter
-NAMES = probes.ids()
+NAMES = tuple(probes.PROBES)
 
 
 def policies(space):
@@ -119,3 +119,30 @@ def test_probes_are_made_by_name():
     assert env.name == "probe/Truncation" and env.time_limit(env.params) == 4
     with pytest.raises(RegistryError, match="no probe 'Truncated'; did you mean Truncation"):
         probes.make("Truncated")
+
+
+def test_nobody_recalls_without_a_memory():
+    """Every way to act on the observation alone, after either first one: 0 on average."""
+    probe = probes.recall(4)
+    env = probe.env
+
+    @jax.jit
+    def play(table, cue):
+        def one(state, _):
+            action = table[jnp.where(state.time == 0, 1 + state.cue.astype(jnp.int32), 1)]
+            state, s = env.step(jax.random.key(0), state, action, env.params)
+            return state, (s.obs[0], s.reward, s.terminated)
+
+        begin = probes.ProbeState(cue, jnp.int32(0))
+        return jax.lax.scan(one, begin, length=4)[1]
+
+    tables = jnp.asarray(list(itertools.product((0, 1), repeat=3)))
+    rows = jax.vmap(jax.vmap(play, (None, 0)), (0, None))(tables, jnp.array([-1.0, 1.0]))
+    obs, reward, terminated = (np.asarray(x) for x in rows)
+    np.testing.assert_array_equal(obs, 0.0)  # so the last action is the same after either
+    np.testing.assert_array_equal(terminated[..., :3], False)
+    np.testing.assert_array_equal(terminated[..., 3], True)
+    np.testing.assert_array_equal(reward[..., :3], 0.0)
+    np.testing.assert_array_equal(reward.sum((1, 2)), 0.0)
+    np.testing.assert_array_equal(reward.sum(2).max(0), probe.best_return)
+    assert probe.value(1.0, GAMMA) == pytest.approx(GAMMA**3)

@@ -1,5 +1,5 @@
 """On-policy methods: act, collect, learn, discard."""
 
-from jaxac.algos.on_policy.records import constrained, regions, surrogates
+from jaxac.algos.on_policy.records import constrained, memory, regions, surrogates
 
-RECORDS = (*regions.RECORDS, *surrogates.RECORDS, *constrained.RECORDS)
+RECORDS = (*regions.RECORDS, *surrogates.RECORDS, *constrained.RECORDS, *memory.RECORDS)

@@ -12,6 +12,7 @@ from jaxac.envs.wrappers.episode import TimeLimit as TimeLimit
 from jaxac.envs.wrappers.observation import ClipObservation as ClipObservation
 from jaxac.envs.wrappers.observation import FlattenObservation as FlattenObservation
 from jaxac.envs.wrappers.observation import FrameStack as FrameStack
+from jaxac.envs.wrappers.observation import LastStep as LastStep
 from jaxac.envs.wrappers.observation import NormaliseObservation as NormaliseObservation
 from jaxac.envs.wrappers.observation import ObservationNoise as ObservationNoise
 from jaxac.envs.wrappers.observation import RescaleObservation as RescaleObservation

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxac.core import Scalar, Static, field, frozen, replace
-from jaxac.envs.contract import Box, Env, view
+from jaxac.envs.contract import Box, Discrete, Env, view
 from jaxac.envs.wrappers.role import Held
 from jaxac.errors import EnvError
 
@@ -201,6 +201,46 @@ class TimeAware:
             np.concatenate([x, y], axis=-1)
             for x, y in zip(space.bounds, (none, none + 1), strict=True)
         )
+        return _seen(env, reset, step, _box(low, high, space.dtype))
+
+
+@frozen
+class LastStep:
+    """The last action and reward beside a vector of observations.
+
+    Discrete actions are one-hot; before the first step all are 0. So a memory can learn from what
+    it did: Duan et al. 2016, arXiv:1611.02779, and Wang et al. 2016, arXiv:1611.05763. Raises
+    `EnvError` for observations that are no vectors, and for several agents.
+    """
+
+    def __call__(self, env):
+        space = _floating(self, env)
+        if len(space.shape) != 1 or env.num_agents is not None:
+            raise EnvError(
+                f"LastStep adds to a vector that one agent sees, but {env.name} observes {space}; "
+                "put FlattenObservation before it"
+            )
+        acts = env.action_space
+        discrete = isinstance(acts, Discrete)
+        num = acts.n if discrete else acts.size
+        least, most = (np.zeros(num), np.ones(num)) if discrete else acts.bounds
+
+        def beside(obs, action, reward):
+            last = jnp.append(action, reward).astype(obs.dtype)
+            return jnp.concatenate([obs, last])
+
+        def reset(key, params):
+            state, obs = env.reset(key, params)
+            return state, _change(obs, lambda x: beside(x, jnp.zeros(num), 0.0))
+
+        def step(key, state, action, params):
+            state, s = env.step(key, state, action, params)
+            done = jax.nn.one_hot(action, num) if discrete else jnp.ravel(action)
+            return state, replace(s, obs=_change(s.obs, lambda x: beside(x, done, s.reward)))
+
+        low, high = space.bounds
+        low = np.concatenate([low, np.minimum(least, 0.0).ravel(), [-np.inf]])
+        high = np.concatenate([high, np.maximum(most, 0.0).ravel(), [np.inf]])
         return _seen(env, reset, step, _box(low, high, space.dtype))
 
 

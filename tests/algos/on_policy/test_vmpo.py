@@ -50,7 +50,9 @@ def learned(hp):
     rollout = Rollout(
         cast(Any, None), (), (), lambda x: x, lambda params, stats: (stats, batch, {})
     )
-    before = Learner(params, built.optimiser.init(params), vmpo.remember(jax.random.key(0), hp, params, obs))
+    before = Learner(
+        params, built.optimiser.init(params), vmpo.remember(jax.random.key(0), hp, params, obs)
+    )
     after, _, metrics = jax.jit(lambda x: vmpo.learn(built, hp, jax.random.key(2), x, rollout))(
         before
     )

@@ -1,20 +1,9 @@
 """PPO, what came before it, and methods that hold a policy near the one that acted."""
 
-from jaxac.algos.on_policy.records.words import STANDARD, TRUNCATION
+from jaxac.algos.on_policy.records.papers import A3C, PPO
+from jaxac.algos.on_policy.records.words import STANDARD, SYNCHRONOUS, TRUNCATION
 from jaxac.record import Paper, Record
 
-PPO = Paper(
-    "Proximal Policy Optimization Algorithms",
-    2017,
-    "arXiv:1707.06347",
-    "Schulman, Wolski, Dhariwal, Radford, Klimov",
-)
-A3C = Paper(
-    "Asynchronous Methods for Deep Reinforcement Learning",
-    2016,
-    "arXiv:1602.01783",
-    "Mnih, Puigdomenech Badia, Mirza, Graves, Lillicrap, Harley, Silver, Kavukcuoglu",
-)
 TRUST_REGION = (
     "advantages are of GAE, and standardised over the rollout",
     "the Fisher matrix is of every transition, and damped",
@@ -46,13 +35,7 @@ RECORDS: tuple[Record, ...] = (
         paper=A3C,
         actions=("Discrete", "Box"),
         row="S194",
-        deviations=(
-            "environments step in lockstep, so no gradient is stale",
-            "the learning rate is not annealed unless a schedule stands in its place",
-            "RMSProp is optax's, whose mean square starts at 0 (1 in OpenAI Baselines)",
-            "trunks are separate (slot `net`)",
-            TRUNCATION,
-        ),
+        deviations=("trunks are separate (slot `net`)", *SYNCHRONOUS),
         tuned="jaxac.tuned:a2c.toml",
     ),
     Record(
