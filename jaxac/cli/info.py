@@ -46,7 +46,8 @@ def algorithms(options: argparse.Namespace, flags: list[str]) -> int:
         print(title, end="")
         width = max(map(len, part))
         for key, r in part.items():
-            print(f"{key:<{width}}  {r.summary} ({r.paper.year}, {r.paper.id})")
+            paper = ", ".join(filter(None, (str(r.paper.year), r.paper.id)))
+            print(f"{key:<{width}}  {r.summary} ({paper})")
     return 0
 
 

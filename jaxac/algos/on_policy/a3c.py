@@ -13,9 +13,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxac.algos.on_policy import a2c, ppo
+from jaxac.algos.on_policy import ppo
 from jaxac.core import Algorithm, Key, Metrics, Params, Static, field, frozen, replace
 from jaxac.envs.contract import Env
+from jaxac.ops.advantage import Unscaled
+from jaxac.ops.credit import GAE
+from jaxac.ops.optimiser import RMSProp
+from jaxac.ops.surrogate import Plain
 from jaxac.runners import advantage
 from jaxac.runners.advantage import Learner, Parts, Rollout
 
@@ -39,8 +43,11 @@ class Past:
 
 def a3c(**changes: Any) -> A3C:
     """The settings of `a2c` as an `A3C`; `changes` override fields by name."""
-    base = a2c.a2c()
-    return replace(A3C(**{name: getattr(base, name) for name in vars(base)}), **changes)
+    base = A3C(
+        credit=GAE(lam=1.0), surrogate=Plain(), advantage=Unscaled(), optimiser=RMSProp(),
+        learning_rate=7e-4, num_steps=5, num_epochs=1, num_minibatches=1, num_updates=64,
+    )  # fmt: skip
+    return replace(base, **changes)
 
 
 def remember(key: Key, hp: A3C, params: Params, obs: Any) -> Past:

@@ -27,6 +27,11 @@ def numbers(params):
     return np.concatenate([np.ravel(x) for x in jax.tree.leaves(params)])
 
 
+def test_settings_are_those_of_the_synchronous_method():
+    want = vars(a2c.a2c())
+    assert {k: v for k, v in vars(a3c.a3c()).items() if k != "staleness"} == want
+
+
 def test_without_staleness_it_is_the_synchronous_method():
     want = after(a2c.make(ENV), a2c.a2c(**COMMON), 6)[-1]
     got = after(a3c.make(ENV), a3c.a3c(**COMMON, staleness=0), 6)[-1]
