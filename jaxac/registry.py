@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jaxac.core import Algorithm
     from jaxac.envs.contract import Env
 
-FAMILIES = ("jaxac.algos.on_policy", "jaxac.algos.off_policy")
+FAMILIES = ("jaxac.algos.on_policy", "jaxac.algos.off_policy", "jaxac.algos.evolution")
 THEORY = ("jaxac.algos.tabular",)
 SUITES = {
     "brax": "jaxac.envs.adapters.brax",

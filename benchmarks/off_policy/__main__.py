@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import marked, record
-from benchmarks.off_policy import laws, learning, speed, tables
+from benchmarks import learning, marked, record
+from benchmarks.off_policy import laws, speed, tables
+from benchmarks.off_policy.tasks import BOOK
 
 COMMAND = "python -m benchmarks.off_policy"
 RESULTS = record.RESULTS / "off_policy.json"
@@ -19,11 +20,11 @@ def main(words: list[str]) -> int:
     found: dict[str, Any] = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else {}
     match words:
         case ["learning", *names]:
-            for row in learning.measured(names):
-                found["learning"] = learning.merged(found.get("learning", []), row)
+            for row in learning.measured(BOOK, names):
+                found["learning"] = learning.merged(BOOK, found.get("learning", []), row)
                 record.write("off_policy", f"{COMMAND} learning", found)
                 print(json.dumps(row), flush=True)
-            broken = learning.kept(found.get("learning", []))
+            broken = learning.kept(BOOK, found.get("learning", []))
             print("\n".join(broken))
             return 1 if broken else 0
         case [name] if name in MEASURES:

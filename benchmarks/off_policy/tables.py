@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.off_policy import learning
+from benchmarks import learning
+from benchmarks.off_policy.tasks import BOOK
 
 
 def shown(found: dict[str, Any]) -> str:
@@ -53,5 +54,5 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "rejax": rejax,
     "limit": limit,
     "laws": laws,
-    "learning": learning.table,
+    "learning": lambda found: learning.table(BOOK, found),
 }

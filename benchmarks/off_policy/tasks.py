@@ -1,38 +1,12 @@
-"""What is learned, by whom and with which settings: the rows of the learning benchmark."""
+"""What off-policy methods learn: the rows of the learning benchmark."""
 
-import fnmatch
-from typing import Any, NamedTuple
-
-from jaxac import config, registry
+from benchmarks.learning import Book, Row, Task
 
 NARROW = {"*hidden": [64, 64], "*net*width": 64}
 FAST = {**NARROW, "actor.learning_rate": 1e-3, "critic.learning_rate": 1e-3}
 ONE_TO_ONE = {"num_envs": 1, "batch_size": 256, "critic_steps": 1, "num_rounds": 1}
 """An update on as many transitions to a step as SAC's, for methods of many environments."""
 GRID = {"codec": {"op": "Grid", "bins": 9}}
-
-
-class Task(NamedTuple):
-    """An environment, how long it is learned, and what all its methods have in common.
-
-    `patterns` set every hyper-parameter of a method whose name matches.
-    """
-
-    env: str
-    total_steps: int
-    patterns: dict[str, Any]
-    about: str
-
-
-class Row(NamedTuple):
-    """A method on a task; `parent` is the row of the task that it is compared with."""
-
-    task: str
-    name: str
-    algorithm: str
-    parent: str = ""
-    changes: dict[str, Any] = {}  # noqa: RUF012  # never written to
-    least: float | None = None  # promised mean of the returns
 
 
 TASKS = {
@@ -137,25 +111,4 @@ ROWS = [
     ],
 ]
 
-
-def flags(row: Row) -> list[str]:
-    """The words that set what the task and the row ask for."""
-    paths = [field.path for field in config.fields(registry.defaults(row.algorithm))]
-    found = {
-        path: value
-        for pattern, value in TASKS[row.task].patterns.items()
-        for path in fnmatch.filter(paths, pattern)
-        if not any(path.startswith(f"{changed}.") for changed in row.changes)
-    }
-    return [
-        word
-        for path, value in {**found, **row.changes}.items()
-        for word in (f"--{path.replace('_', '-')}", toml(value))
-    ]
-
-
-def toml(value: Any) -> str:
-    """A value as it is written in TOML."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + "}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+BOOK = Book(TASKS, ROWS)

@@ -84,6 +84,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dsac_v1": {"actor.learning_rate": {"op": "Linear", "start": 1e-3, "end": 0.0}},
     "dr_sac": {"backup.radius": 0.01, "backup.num_samples": 5},
     "droq": {"critic_steps": 4},
+    "es": {
+        "population": 32,
+        "num_steps": 8,
+        "trunk.hidden": (16,),
+        "strategy.std": 0.1,
+        "strategy.learning_rate": {"op": "Linear", "start": 0.1, "end": 0.0},
+    },
     "fast_sac": {"critic.returns.num": 31},
     "fast_td3": {
         "actor.optimiser.decay": 0.0,
@@ -160,6 +167,7 @@ UPDATES = {
     **dict.fromkeys(("a3c", "pqn", "recurrent_a2c", "rtrl_ac"), 600),
     "reppo": 300,
     "ppg": 100,
+    "es": 300,
     "idac": 1_000,
     "redq": 600,
 }
@@ -180,7 +188,8 @@ def settings(key: str) -> Any:
         hp = config.configure(
             hp, {**shared, **named, **{k: v for k, v in own.items() if "*" not in k}}
         )
-    steps = UPDATES.get(key, 1_500) * hp.num_steps * hp.num_envs
+    num_envs = hp.population if key == "es" else hp.num_envs
+    steps = UPDATES.get(key, 1_500) * hp.num_steps * num_envs
     return config.configure(hp, {"total_steps": steps})
 
 

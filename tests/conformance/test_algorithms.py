@@ -137,7 +137,8 @@ def test_every_field_has_a_doc_and_every_number_a_range(c):
 
 def test_env_steps_counts_a_chunk(c):
     hp, rollouts = c.hp, getattr(c.hp, "num_rollouts", 1)
-    steps = rollouts * hp.num_envs * hp.num_steps * hp.num_updates
+    num_envs = hp.population if c.key == "es" else hp.num_envs
+    steps = rollouts * num_envs * hp.num_steps * hp.num_updates
     assert c.algorithm.env_steps(hp) == steps
 
 

@@ -135,7 +135,7 @@ def test_a_process_that_is_none_is_refused():
 
 
 SIZES = {"Chain-10": (10, 2), "Grid-5x5": (25, 4), "RandomWalk-5": (7, 2), "Garnet-20x4x3": (20, 4)}
-SIZES["Hazards-3x6"] = (18, 4)
+SIZES |= {"Hazards-3x6": (18, 4), "Treasure-5": (25, 4)}
 
 
 def test_every_listed_name_makes_the_environment_of_that_name():

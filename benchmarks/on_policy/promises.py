@@ -1,7 +1,5 @@
 """The numbers that the on-policy family promises, each by the very command that users type.
 
-    python -m benchmarks.on_policy
-
 Trains with the settings that ship for the environment, on seeds 0 to 9, which no tuning has seen,
 and writes benchmarks/results/on_policy.json and .md. Exits with 1 if a promise is not kept.
 """
@@ -96,7 +94,3 @@ def table(rows: list[dict]) -> str:
             f"{low} to {high} | {r['worst_seed']} | {least} | {'yes' if r['kept'] else 'no'} |"
         )
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

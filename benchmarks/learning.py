@@ -1,33 +1,64 @@
 """What methods learn, each by the very command that users type."""
 
+import fnmatch
 import json
 import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.off_policy.tasks import ROWS, TASKS, Row, flags
+from jaxac import config, registry
 from jaxac.report import stats
 
 SEEDS = 5
 JAXAC = (sys.executable, "-m", "jaxac.cli.main")
 
 
-def chosen(words: Sequence[str]) -> list[Row]:
+class Task(NamedTuple):
+    """An environment, how long it is learned, and what all its methods have in common.
+
+    `patterns` set every hyper-parameter of a method whose name matches.
+    """
+
+    env: str
+    total_steps: int
+    patterns: dict[str, Any]
+    about: str
+
+
+class Row(NamedTuple):
+    """A method on a task; `parent` is the row of the task that it is compared with."""
+
+    task: str
+    name: str
+    algorithm: str
+    parent: str = ""
+    changes: dict[str, Any] = {}  # noqa: RUF012  # never written to
+    least: float | None = None  # promised mean of the returns
+
+
+class Book(NamedTuple):
+    """What is measured, and in what order it is shown."""
+
+    tasks: dict[str, Task]
+    rows: list[Row]
+
+
+def chosen(book: Book, words: Sequence[str]) -> list[Row]:
     """The rows of some tasks or algorithms; all of them if none is named."""
-    return [r for r in ROWS if not words or {r.task, r.algorithm, r.name} & set(words)]
+    return [r for r in book.rows if not words or {r.task, r.algorithm, r.name} & set(words)]
 
 
-def measured(words: Sequence[str]) -> Iterator[dict[str, Any]]:
+def measured(book: Book, words: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Each row's command and its returns, as soon as they are there."""
-    for row in chosen(words):
-        task = TASKS[row.task]
+    for row in chosen(book, words):
+        task = book.tasks[row.task]
         train = ["train", row.algorithm, "--env", task.env, "--total-steps", str(task.total_steps)]
-        train += ["--seeds", str(SEEDS), "--eval-episodes", "100", *flags(row), "--json"]
+        train += ["--seeds", str(SEEDS), "--eval-episodes", "100", *flags(book, row), "--json"]
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [*JAXAC, *train, "--quiet", "--out", f"{folder}/run"],
@@ -41,18 +72,20 @@ def measured(words: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield {**found, "returns": [round(float(x), 2) for x in returns]}
 
 
-def merged(before: Sequence[dict[str, Any]], row: dict[str, Any]) -> list[dict[str, Any]]:
+def merged(
+    book: Book, before: Sequence[dict[str, Any]], row: dict[str, Any]
+) -> list[dict[str, Any]]:
     """The rows with one more, or with it in place of its older self, in the order of the tasks."""
     held = {(r["task"], r["name"]): r for r in [*before, row]}
-    return [held[key] for r in ROWS if (key := (r.task, r.name)) in held]
+    return [held[key] for r in book.rows if (key := (r.task, r.name)) in held]
 
 
-def table(found: Sequence[dict[str, Any]]) -> str:
+def table(book: Book, found: Sequence[dict[str, Any]]) -> str:
     """The rows as Markdown, a table for each task."""
     returns = {(r["task"], r["name"]): np.asarray(r["returns"], float) for r in found}
     parts = []
-    for task, about in TASKS.items():
-        rows = [r for r in ROWS if r.task == task and (task, r.name) in returns]
+    for task, about in book.tasks.items():
+        rows = [r for r in book.rows if r.task == task and (task, r.name) in returns]
         if not rows:
             continue
         parts.append(
@@ -84,11 +117,34 @@ def difference(own: np.ndarray, parent: np.ndarray) -> str:
     return f"{own.mean() - parent.mean():+.1f} ({low:+.1f} to {high:+.1f}): {said}"
 
 
-def kept(found: Sequence[dict[str, Any]]) -> list[str]:
+def kept(book: Book, found: Sequence[dict[str, Any]]) -> list[str]:
     """The promises that the rows break."""
     means = {(r["task"], r["name"]): float(np.mean(r["returns"])) for r in found}
     return [
-        f"{r.name} on {TASKS[r.task].env}: {means[r.task, r.name]:.1f}, promised {r.least:g}"
-        for r in ROWS
+        f"{r.name} on {book.tasks[r.task].env}: {means[r.task, r.name]:.1f}, promised {r.least:g}"
+        for r in book.rows
         if r.least is not None and means.get((r.task, r.name), np.inf) < r.least
     ]
+
+
+def flags(book: Book, row: Row) -> list[str]:
+    """The words that set what the task and the row ask for."""
+    paths = [field.path for field in config.fields(registry.defaults(row.algorithm))]
+    found = {
+        path: value
+        for pattern, value in book.tasks[row.task].patterns.items()
+        for path in fnmatch.filter(paths, pattern)
+        if not any(path.startswith(f"{changed}.") for changed in row.changes)
+    }
+    return [
+        word
+        for path, value in {**found, **row.changes}.items()
+        for word in (f"--{path.replace('_', '-')}", toml(value))
+    ]
+
+
+def toml(value: Any) -> str:
+    """A value as it is written in TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + "}"
+    return f'"{value}"' if isinstance(value, str) else str(value)

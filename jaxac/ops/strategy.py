@@ -1,0 +1,68 @@
+"""Evolution strategies: how a distribution of parameters moves, by evosax."""
+
+import importlib
+from typing import Any, Protocol, runtime_checkable
+
+import optax
+
+from jaxac.core import Params, Scalar, field, frozen
+from jaxac.errors import ConfigError
+
+REQUIREMENT = "evosax>=0.3,<0.4"
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A plan of a strategy of evosax."""
+
+    def __call__(self, population: int, params: Params) -> Any:
+        """An evosax algorithm that asks for `population` like `params`, and minimises.
+
+        Raises `ConfigError` if evosax is missing.
+        """
+        ...
+
+
+@frozen
+class OpenES:
+    """Gradient ascent of the mean return of Gaussian perturbations, by ranks, in mirrored pairs.
+
+    Source: Salimans et al. 2017, arXiv:1703.03864, Algorithm 1, section 2.1.
+    """
+
+    learning_rate: Scalar = field(0.02, "step size of Adam", within="[0, inf)")
+    std: Scalar = field(0.05, "of the perturbations", within="(0, inf)", search=(0.02, 0.05, 0.1))
+
+    def __call__(self, population, params):
+        return _algorithms().Open_ES(
+            population, params, True, optax.adam(self.learning_rate), lambda step: self.std
+        )
+
+
+@frozen
+class SNES:
+    """A Gaussian of its own width in each direction, moved by natural gradients.
+
+    Source: Schaul et al. 2011, "High dimensions and heavy tails for natural evolution strategies".
+    """
+
+    std: Scalar = field(0.1, "at first, in every direction", within="(0, inf)")
+
+    def __call__(self, population, params):
+        algorithms, plan = _algorithms(), self
+
+        class Begun(algorithms.SNES):
+            @property
+            def _default_params(self):
+                return super()._default_params.replace(std_init=plan.std)
+
+        return Begun(population, params)
+
+
+def _algorithms() -> Any:
+    try:
+        return importlib.import_module("evosax.algorithms")
+    except ImportError as error:
+        raise ConfigError(
+            "strategy", f"evolution strategies need evosax; python -m pip install '{REQUIREMENT}'"
+        ) from error
