@@ -58,9 +58,8 @@ def test_an_update_is_the_ranked_sum_of_perturbations():
     grad = (ranks / 7 - 0.5) @ np.asarray(noise) / (8 * 0.3)
     adam = optax.adam(0.1)
     step, _ = adam.update(jnp.asarray(grad, jnp.float32), adam.init(flat))
-    np.testing.assert_allclose(
-        ravel_pytree(after.params)[0] - ravel_pytree(before.params)[0], step, atol=1e-5
-    )
+    moved = ravel_pytree(after.params)[0] - ravel_pytree(before.params)[0]
+    np.testing.assert_allclose(moved, step, atol=1e-5)
     np.testing.assert_allclose(told["episode_return"], returns.mean(), atol=1e-6)
 
 
