@@ -1,6 +1,7 @@
 """Bonuses: rewards for what has seldom been seen, from a memory that grows with what is seen.
 
-Observations are as the networks see them, [T, N, ...]; a bonus is that of the step which led there.
+Observations are as the policy's network sees them, one array [T, N, ...]; a bonus is that of the
+step which led there.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -13,8 +14,11 @@ from jaxtyping import Array, Float
 
 from jaxac.core import Key, Params, Scalar, Static, field, frozen
 from jaxac.nets.initialise import Orthogonal
+from jaxac.ops.normalise import Normaliser, Standard
+from jaxac.ops.optimiser import descend
 
 Steps = Float[Array, "T N"]
+TINY = 1e-12  # least mean square of errors
 
 
 @runtime_checkable
@@ -42,7 +46,7 @@ class Unmoved:
         return ()
 
     def __call__(self, memory, obs):
-        return jnp.zeros(jax.tree.leaves(obs)[0].shape[:2])
+        return jnp.zeros(obs.shape[:2])
 
     def update(self, key, memory, obs):
         return memory
@@ -50,8 +54,9 @@ class Unmoved:
 
 @frozen
 class Counted:
-    """`weight` over the square root of how often a one-hot observation was seen, at least once.
+    """`weight` over the square root of how often an observation was seen, at least once.
 
+    Observations must be one-hot, or those with the same largest element count as one.
     Source: Strehl & Littman 2008, "An analysis of model-based interval estimation for Markov
     decision processes", eq. 6 (MBIE-EB).
     """
@@ -110,8 +115,7 @@ class Distillation(NamedTuple):
     target: Params
     predictor: Params
     opt_state: optax.OptState
-    mean: Array  # of what was seen, by element
-    square: Array  # mean square of it
+    moments: Any  # of what was seen, by element
     scale: Array  # mean square of the errors
     seen: Array  # rollouts
 
@@ -140,52 +144,52 @@ class Distilled:
     weight: Scalar = field(0.5, "of an error of the usual size, in reward", within="[0, inf)")
     learning_rate: Scalar = field(1e-4, "of the network that predicts", within="[0, inf)")
     share: Scalar = field(0.25, "of the observations that it learns from", within="(0, 1]")
+    norm: Normaliser = field(Standard(clip=5.0), "how observations are scaled for both")
     hidden: Static[tuple[int, ...]] = field((64, 64), "widths of both", within="[1, inf)")
     size: Static[int] = field(32, "numbers that are predicted", within="[1, inf)")
 
     def _net(self) -> nn.Module:
         return _Net(self.hidden, self.size)
 
-    def _seen(self, memory: Distillation, obs: Array) -> Array:
-        flat = obs.reshape(*obs.shape[:2], -1).astype(jnp.float32)
-        std = jnp.sqrt(jnp.maximum(memory.square - memory.mean**2, 1e-8))
-        return jnp.clip((flat - memory.mean) / std, -5.0, 5.0)
-
-    def _errors(self, memory: Distillation, predictor: Params, obs: Array) -> Array:
-        seen = self._seen(memory, obs)
+    def errors(self, memory: Distillation, predictor: Params, obs: Array) -> Array:
+        """The mean squared error of the prediction at each observation [T, N, ...]."""
+        seen = self.norm(memory.moments, _rows(obs))
         want, got = (self._net().apply(x, seen) for x in (memory.target, predictor))
         return jnp.square(jnp.asarray(got) - jnp.asarray(want)).mean(-1)
 
     def init(self, key, obs):
-        flat = obs.reshape(obs.shape[0], -1).astype(jnp.float32)
-        keys = jax.random.split(key)
-        target, predictor = (self._net().init(k, flat) for k in keys)
+        rows = _rows(obs[None])[0]
+        target, predictor = (self._net().init(k, rows) for k in jax.random.split(key))
         opt_state = optax.adam(self.learning_rate).init(predictor)
-        zero, zeros = jnp.zeros(()), jnp.zeros(flat.shape[1])
-        return Distillation(target, predictor, opt_state, zeros, zeros + 1.0, zero + 1.0, zero)
+        moments, one = self.norm.init(rows[0]), jnp.ones(())
+        return Distillation(target, predictor, opt_state, moments, one, 0.0 * one)
 
     def __call__(self, memory, obs):
-        errors = self._errors(memory, memory.predictor, obs)
-        return self.weight * jax.lax.stop_gradient(errors) / jnp.sqrt(memory.scale)
+        errors = self.errors(memory, memory.predictor, obs)
+        usual = jnp.sqrt(jnp.maximum(memory.scale, TINY))  # where nothing varies, no error is left
+        return self.weight * jax.lax.stop_gradient(errors) / usual
 
     def update(self, key, memory, obs):
-        flat = obs.reshape(-1, memory.mean.size).astype(jnp.float32)
         share = 1.0 / (memory.seen + 1.0)
         keep = jax.random.bernoulli(key, self.share, obs.shape[:2])
-        memory = memory._replace(  # first, or the first errors would be of other units
-            mean=memory.mean + share * (flat.mean(0) - memory.mean),
-            square=memory.square + share * ((flat**2).mean(0) - memory.square),
-        )
+        # First, or the first errors would be of other units.
+        memory = memory._replace(moments=self.norm.update(memory.moments, _rows(obs)))
 
         def loss(predictor):
-            errors = self._errors(memory, predictor, obs)
+            errors = self.errors(memory, predictor, obs)
             return (errors * keep).sum() / jnp.maximum(keep.sum(), 1.0), errors
 
-        grads, errors = jax.grad(loss, has_aux=True)(memory.predictor)
-        step, opt_state = optax.adam(self.learning_rate).update(grads, memory.opt_state)
+        predictor, opt_state, errors = descend(
+            loss, optax.adam(self.learning_rate), memory.predictor, memory.opt_state
+        )
         return memory._replace(
-            predictor=optax.apply_updates(memory.predictor, step),
+            predictor=predictor,
             opt_state=opt_state,
             scale=memory.scale + share * ((errors**2).mean() - memory.scale),
             seen=memory.seen + 1.0,
         )
+
+
+def _rows(obs: Array) -> Array:
+    """[T, N, ...] of any dtype -> float32 [T, N, F]."""
+    return obs.reshape(*obs.shape[:2], -1).astype(jnp.float32)

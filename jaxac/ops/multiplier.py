@@ -60,14 +60,16 @@ class Extrapolated:
     start: Scalar = START
 
     def init(self):
-        return jnp.asarray(self.start, jnp.float32), jnp.zeros(())
+        return jnp.asarray(self.start, jnp.float32), jnp.zeros(()), jnp.zeros(())
 
     def __call__(self, state):
         return state[0]
 
     def update(self, state, excess):
-        value, before = state
-        return jnp.maximum(value + self.rate * (2.0 * excess - before), 0.0), excess
+        value, before, count = state
+        before = jnp.where(count > 0.0, before, excess)  # the first has none before it
+        moved = value + self.rate * (2.0 * excess - before)
+        return jnp.maximum(moved, 0.0), excess, count + 1.0
 
 
 @frozen

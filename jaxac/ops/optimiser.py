@@ -128,7 +128,7 @@ class Extrapolating:
     """An optimiser of the gradient that is to come, taken to be 2 g[t] - g[t - 1].
 
     Source: Daskalakis et al. 2018, arXiv:1711.00141, eq. 7: where two players descend against each
-    other, it settles while plain descent circles. Before the first gradient there was none.
+    other, it settles while plain descent circles. The first gradient is its own predecessor.
     """
 
     of: Optimiser = field(Adam(), "what makes steps of it")

@@ -44,6 +44,7 @@ class SNES:
     """A Gaussian of its own width in each direction, moved by natural gradients.
 
     Source: Schaul et al. 2011, "High dimensions and heavy tails for natural evolution strategies".
+    Where all policies earn alike it wanders, as evosax does not share weights out among ties.
     """
 
     std: Scalar = field(0.1, "at first, in every direction", within="(0, inf)")

@@ -55,7 +55,8 @@ class Ring:
 class Squared:
     """All samples count, less the square of their log-ratio (OPMD).
 
-    The optimum over actions drawn evenly is the old policy times exp(A / 2 `weight`), normalised.
+    With log-ratios and advantages less their means over actions, which is how the paper arrives at
+    it, the optimum is the old policy times exp(A / 2 `weight`), normalised.
     """
 
     weight: Scalar = field(1.0, "gain per squared nat", within="[0, inf)", search=(0.1, 1.0, 10.0))
@@ -79,7 +80,10 @@ class Shifted:
 
 @frozen
 class Reweighed:
-    """Samples count the more the better they are (RED-Weight)."""
+    """Samples count the more the better they are (RED-Weight).
+
+    Its gradient at ratio 1 is not the policy gradient.
+    """
 
     temperature: Scalar = field(
         1.0, "advantage that multiplies the weight by e", within="(0, inf)", search=(0.5, 1.0, 2.0)

@@ -37,6 +37,8 @@ def spacing(points: Float[np.ndarray, "P K"]) -> Float[np.ndarray, " P"]:
     arXiv:2410.02236, takes the sparse regions of a front by it.
     """
     found = np.zeros(len(points))
+    if not len(points):
+        return found
     for values in points.T:
         order = np.argsort(values, kind="stable")
         span = max(float(np.ptp(values)), 1e-12)

@@ -120,7 +120,7 @@ class Review(NamedTuple):
     learn: Callable[..., tuple[Learner, Metrics]]
     """`learn(built, hp, key, learner, seen, carry, batch) -> learner, metrics`, of all rollouts:
     the network's memories before them [K, N, ...], and what they were learned from [K, T, N, ...],
-    targets and advantages as they were then."""
+    targets and advantages as they were then, in the critic's units of now."""
 
 
 def earned(hp: Settings, learner: Learner, rollout: on_policy.Rollout) -> Float[Array, "T N"]:
@@ -183,8 +183,8 @@ def make(
 
     def keep(learner: Learner, hp: Settings, rollout: on_policy.Rollout):
         rollout = rollout._replace(reward=pay(hp, learner, rollout))
-        batch = prepared(parts(env, hp), hp, rollout, learner.params, learner.units)[1]
-        return rollout.carry, batch
+        units, batch, _ = prepared(parts(env, hp), hp, rollout, learner.params, learner.units)
+        return rollout.carry, in_units(lambda x: hp.norm.value.inverse(units, x), batch)
 
     def value(learner: Learner, hp: Settings, obs: Any):
         net = parts(env, hp).net
@@ -192,9 +192,12 @@ def make(
         return hp.norm.value.inverse(learner.units, raw)
 
     def again(review: Review):
-        return lambda key, learner, hp, seen, kept: review.learn(
-            parts(env, hp), hp, key, learner, seen, *kept
-        )
+        def learn(key: Key, learner: Learner, hp: Settings, seen: Any, kept: tuple[Any, Batch]):
+            carry, batch = kept
+            now = in_units(lambda x: hp.norm.value.unclipped(learner.units, x), batch)
+            return review.learn(parts(env, hp), hp, key, learner, seen, carry, now)
+
+        return learn
 
     return on_policy.make(
         env,
@@ -206,10 +209,15 @@ def make(
             learn=improve,
             value=value,
             start=lambda hp, num: parts(env, hp).net.start(num),
-            refresh=lambda learner, hp, carry: parts(env, hp).net.refresh(learner.params, carry),
+            refresh=lambda learner, hp, carry: parts(env, hp).net.refresh(acts(learner), carry),
             review=None if review is None else on_policy.Review(review.num, keep, again(review)),
         ),
     )
+
+
+def in_units(change: Callable[[Array], Array], batch: Batch) -> Batch:
+    """A batch whose values and targets are in other units."""
+    return replace(batch, value=change(batch.value), target=change(batch.target))
 
 
 def prepared(

@@ -204,7 +204,11 @@ def make(env: Env, method: Method) -> Algorithm:
             key, state.learner, hp, lambda obs: hp.norm.obs(stats, obs), kept
         )
         metrics = {k: together(x) for k, x in metrics.items()}
-        return replace(state, learner=learner), {**metrics, **jax.tree.map(jnp.mean, more)}
+        loop = replace(state.loop, carry=method.refresh(learner, hp, state.loop.carry))
+        return replace(state, learner=learner, loop=loop), {
+            **metrics,
+            **jax.tree.map(jnp.mean, more),
+        }
 
     def act(state: State, obs, carry=None, key=None):
         hp = now(state)

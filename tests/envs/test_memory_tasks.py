@@ -123,7 +123,7 @@ def test_the_first_card_is_worth_a_memory():
 
 
 def test_a_t_maze_is_worth_a_memory():
-    """Every memoryless policy is played; none has more than (1 - 0.025) / 2 on average."""
+    """Every deterministic memoryless policy is played; none has above 0.4875 on average."""
     env, length = memory.make("TMaze-4"), 4
 
     def begin(right):
@@ -203,7 +203,7 @@ def test_a_hidden_goal_is_worth_a_memory():
 
 
 def test_no_way_to_search_without_a_memory_beats_the_bound():
-    """Every memoryless policy on a grid of four cells, for every goal and three trials."""
+    """Every deterministic memoryless policy on four cells, for every goal and three trials."""
     env = memory.make("HiddenGoal-2x3")
 
     def memoryless(kept, obs, table):

@@ -93,8 +93,8 @@ def test_scores_with_penalties_and_weights_by_hand():
         )
 
 
-def test_the_square_is_optimal_at_the_old_policy_times_exp_of_the_advantage():
-    """Over actions drawn evenly: the consistency condition that the paper derives it from."""
+def test_the_square_of_what_is_centred_is_optimal_at_the_tilted_policy():
+    """Of log-ratios and advantages less their means: the condition that it is derived from."""
     weight, old = 0.8, log_prob(OLD)
 
     def gain(logits):

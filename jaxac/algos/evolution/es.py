@@ -9,7 +9,8 @@ deterministic; observations are not normalised; a step after an episode's end ea
 counted.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -37,6 +38,7 @@ from jaxac.errors import ConfigError
 from jaxac.heads import Default
 from jaxac.heads.contract import Head
 from jaxac.heads.factory import Policy
+from jaxac.nets.actor_critic import legal_only
 from jaxac.nets.mlp import MLP
 from jaxac.nets.trunk import Trunk
 from jaxac.ops.strategy import OpenES, Strategy
@@ -71,12 +73,36 @@ class State:
     strategy: Any  # evosax's state of all else
 
 
-def parts(env: Env, hp: ES) -> tuple[Head, nn.Module]:
-    """Head and network, obs -> out. Raises `EnvError` if they do not fit the environment."""
-    head = hp.policy(env.action_space)
-    return head, nn.Sequential(
-        [hp.trunk.module(view(env.observation_space, "policy")), head.layer()]
-    )
+class Parts(NamedTuple):
+    """What is built for an environment."""
+
+    head: Head
+    init: Callable[[Key, Any], Params]
+    """`init(key, obs) -> params`"""
+    apply: Callable[[Params, Any], Any]
+    """`apply(params, obs) -> out`, of legal actions alone"""
+
+
+def parts(env: Env, hp: ES) -> Parts:
+    """Head and network. Raises `EnvError` if they do not fit the environment."""
+    head, space = hp.policy(env.action_space), view(env.observation_space, "policy")
+    net = nn.Sequential([hp.trunk.module(space), head.layer()])
+    restrict = legal_only(head, env.observation_space)
+
+    def apply(params: Params, obs: Any) -> Any:
+        out: Any = net.apply(params, view(obs, "policy"))
+        return restrict(out, obs)
+
+    return Parts(head, lambda key, obs: net.init(key, view(obs, "policy")), apply)
+
+
+def plain(method: Any) -> Any:
+    """A method of evosax that is not compiled by itself.
+
+    Compiled ones are kept for ever with the object that they are of, and what it holds while a
+    program is traced.
+    """
+    return method.__wrapped__
 
 
 def earned(
@@ -106,10 +132,9 @@ def make(env: Env) -> Algorithm:
     """
 
     def strategy(hp: ES) -> tuple[Any, Any]:
-        _, net = parts(env, hp)
-        obs = jax.eval_shape(lambda key: env.reset(key, env.params)[1], jax.random.key(0))
-        seen = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), view(obs, "policy"))
-        shapes = jax.eval_shape(net.init, jax.random.key(0), seen)
+        key = jax.random.key(0)
+        obs = jax.eval_shape(lambda key: env.reset(key, env.params)[1], key)
+        shapes = jax.eval_shape(parts(env, hp).init, key, obs)
         example = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         made = hp.strategy(hp.population, example)
         return made, made.default_params
@@ -121,8 +146,9 @@ def make(env: Env) -> Algorithm:
         first = scheduled(hp, jnp.zeros(()))
         made, params = strategy(first)
         obs = env.reset(key_net, env_params)[1]
-        mean = parts(env, first)[1].init(key_net, view(obs, "policy"))
-        begun = jax.tree.map(strong, made.init(key_strategy, mean, params))
+        mean = parts(env, first).init(key_net, obs)
+        begun = plain(made.init)(made, key_strategy, mean, params)
+        begun = jax.tree.map(strong, begun)
         return State(hp, env_params, key_run, jnp.int32(0), mean, begun)
 
     def now(state: State) -> ES:
@@ -131,17 +157,16 @@ def make(env: Env) -> Algorithm:
 
     def update(state: State):
         hp = now(state)
-        (head, net), (made, params) = parts(env, hp), strategy(hp)
+        (head, _, apply), (made, params) = parts(env, hp), strategy(hp)
         keys = jax.random.split(jax.random.fold_in(state.key, state.step), 3)
         before = state.strategy.replace(mean=ravel_pytree(state.params)[0])
-        population, after = made.ask(keys[0], before, params)
+        population, after = plain(made.ask)(made, keys[0], before, params)
 
         def act(obs):
-            out: Any = jax.vmap(net.apply)(population, view(obs, "policy"))
-            return head.decode(head.mode(out))
+            return head.decode(head.mode(jax.vmap(apply)(population, obs)))
 
         returns, lengths = earned(env, state.env_params, keys[1], act, hp.population, hp.num_steps)
-        after, _ = made.tell(keys[2], population, -returns, after, params)
+        after, _ = plain(made.tell)(made, keys[2], population, -returns, after, params)
         after = jax.tree.map(
             lambda x, y: jax.lax.convert_element_type(x, y.dtype), after, state.strategy
         )
@@ -157,8 +182,8 @@ def make(env: Env) -> Algorithm:
 
     def act(state: State, obs, carry=None, key=None):
         hp = now(state)
-        head, net = parts(env, hp)
-        out: Any = net.apply(state.params, view(obs, "policy"))
+        head, _, apply = parts(env, hp)
+        out = apply(state.params, obs)
         action = head.mode(out) if key is None else head.sample(key, out)
         return head.decode(action), () if carry is None else carry
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from jaxac.algos.on_policy import ppo
 from jaxac.core import Algorithm, Key, Metrics, Params, field, frozen, replace
-from jaxac.envs.contract import Env
+from jaxac.envs.contract import Env, view
 from jaxac.ops.bonus import Bonus, Distilled
 from jaxac.runners import advantage, on_policy
 from jaxac.runners.advantage import Learner, Parts, Rollout
@@ -36,19 +36,24 @@ class Memory:
 
 def remember(key: Key, hp: RND, params: Params, obs: Any) -> Memory:
     """Before anything was seen."""
-    return Memory(ppo.remember(key, hp, params, obs), hp.bonus.init(key, obs))
+    return Memory(ppo.remember(key, hp, params, obs), hp.bonus.init(key, view(obs, "policy")))
 
 
 def pay(hp: RND, learner: Learner, rollout: on_policy.Rollout) -> Float[Array, "T N"]:
     """Rewards and bonuses."""
-    return rollout.reward + hp.bonus(learner.memory.bonus, rollout.seen(rollout.traj.final_obs))
+    return rollout.reward + hp.bonus(learner.memory.bonus, led_to(rollout))
+
+
+def led_to(rollout: on_policy.Rollout | Rollout) -> Array:
+    """What the policy's network sees of where each step led."""
+    return view(rollout.seen(rollout.traj.final_obs), "policy")
 
 
 def learn(
     built: Parts, hp: RND, key: Key, learner: Learner, rollout: Rollout
 ) -> tuple[Learner, Any, Metrics]:
     """The update of `ppo`, and of what the bonus remembers."""
-    memory, obs = learner.memory, rollout.seen(rollout.traj.final_obs)
+    memory, obs = learner.memory, led_to(rollout)
     inner = replace(learner, memory=memory.proximity)
     inner, units, metrics = ppo.learn(built, hp, key, inner, rollout)
     bonus = hp.bonus.update(jax.random.fold_in(key, 1), memory.bonus, obs)

@@ -20,7 +20,7 @@ only how things grow.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxac.algos.tabular.horizon import sample_episode, stage_return
 from jaxac.algos.tabular.mdp import MDP, require_within
@@ -49,8 +49,11 @@ def no_data(mdp: MDP, horizon: int) -> Data:
     return Data(jnp.zeros((horizon, s, a, s)), jnp.zeros((horizon, s, a)))
 
 
-def fit(data: Data, bonus: Scalar) -> Float[Array, "H S A"]:
-    """The critic, of rewards in [0, 1]; `bonus` in reward units, for a pair tried once."""
+def fit(data: Data, bonus: Scalar, terminal: Bool[Array, " S"]) -> Float[Array, "H S A"]:
+    """The critic, of rewards in [0, 1]; `bonus` in reward units, for a pair tried once.
+
+    `terminal` states are worth nothing: they are never left, and would stay new for ever.
+    """
     tried = data.counts.sum(-1)
     shared = jnp.maximum(tried, 1.0)
     likely, paid = data.counts / shared[..., None], data.paid / shared
@@ -58,7 +61,7 @@ def fit(data: Data, bonus: Scalar) -> Float[Array, "H S A"]:
 
     def back(value, at):
         likely, paid, hope, left = at
-        f = jnp.minimum(paid + hope + likely @ value, left)
+        f = jnp.minimum(paid + hope + likely @ (value * ~terminal), left)
         return f.max(-1), f
 
     left = jnp.arange(tried.shape[0], 0.0, -1.0)
@@ -100,14 +103,14 @@ def learn(
         expected = stage_return(mdp, jax.nn.softmax(logits))
         now = data.counts.sum(-1)
         switch = (now >= 2.0 * jnp.maximum(at_fit, 0.5)).any()
-        critic = jnp.where(switch, fit(data, bonus), critic)
+        critic = jnp.where(switch, fit(data, bonus, mdp.terminal), critic)
         at_fit = jnp.where(switch, now, at_fit)
         logits = jnp.where(switch, 0.0, logits + rate * critic)
         switches = switches + switch
         return (data, at_fit, critic, logits, switches), Log(expected, switches)
 
     at_fit = data.counts.sum(-1)
-    start = data, at_fit, fit(data, bonus), jnp.zeros(at_fit.shape), jnp.zeros(())
+    start = data, at_fit, fit(data, bonus, mdp.terminal), jnp.zeros(at_fit.shape), jnp.zeros(())
     carry, log = jax.lax.scan(episode, start, jax.random.split(key, num_episodes))
     return carry[0], log
 

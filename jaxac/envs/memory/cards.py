@@ -1,9 +1,8 @@
 """Cards that are shown one after the other, to be named later.
 
 Source: Morad et al. 2023, arXiv:2303.01859 (POPGym), and the code its authors published: returns
-lie in [-1, 1], of which 1 is naming every card. Departs from them: suits are observed one-hot; the
-last card ends an episode, where POPGym calls it truncated; while cards are recited in Autoencode
-none is shown, where POPGym shows one that is always the same.
+lie in [-1, 1], of which 1 is naming every card. Departs from them: suits are observed one-hot;
+while cards are recited in Autoencode none is shown, where POPGym shows one that is always the same.
 """
 
 from collections.abc import Callable

@@ -28,9 +28,10 @@ def concentration(name: str, num_cards: int, num_kinds: int) -> Env:
     """An action turns up a card; two that match stay up, others are down again a step later.
 
     Source: Morad et al. 2023, arXiv:2303.01859 (POPGym), and the code its authors published: a pair
-    pays 2 / cards, two cards that are none cost 2 / steps of an episode. Departs from them: cards
-    that lie face up already make no pair again, and each is observed one-hot, the last kind being
-    a card face down, [cards, kinds + 1].
+    pays 2 / cards, two cards that are none cost 2 / steps of an episode. Departs from them: a
+    card that lies face up already counts as the first of an attempt that cannot pair, where POPGym
+    charges 1 / steps for it at once and forgets it; each card is observed one-hot, the last kind
+    being a card face down, [cards, kinds + 1].
     """
     num_steps = math.ceil(2 * num_cards - num_cards / (2 * num_cards - 1))
 

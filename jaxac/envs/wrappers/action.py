@@ -140,7 +140,7 @@ class StickyActions:
 
 @frozen
 class ActionRepeat:
-    """Each action is executed `num` times in a row and its rewards are summed.
+    """Each action is executed `num` times in a row, and its rewards and costs are summed.
 
     The repetition stops where the episode ends, be it by the environment or its time limit, and
     the observation is that of the last step executed. A step of the agent being several of the
@@ -168,7 +168,7 @@ class ActionRepeat:
                 state, s = carried
                 over = s.terminated | s.truncated | (state.memory >= limit)
                 after, more = once(key, state)
-                more = replace(more, reward=s.reward + more.reward)
+                more = replace(more, reward=s.reward + more.reward, cost=s.cost + more.cost)
                 return jax.tree.map(lambda a, b: _pick(over, a, b), carried, (after, more)), None
 
             keys = jax.random.split(key, self.num)
@@ -183,9 +183,9 @@ class ActionRepeat:
 def _typed(stepped: tuple[Any, TimeStep]) -> tuple[Any, TimeStep]:
     """A state and a time step whose dtypes are those of the contract, none of them weak."""
     state, s = stepped
-    reward = jnp.asarray(s.reward, jnp.float32)
+    reward, cost = (jnp.asarray(x, jnp.float32) for x in (s.reward, s.cost))
     terminated, truncated = (jnp.asarray(x, bool) for x in (s.terminated, s.truncated))
-    s = replace(s, reward=reward, terminated=terminated, truncated=truncated)
+    s = replace(s, reward=reward, cost=cost, terminated=terminated, truncated=truncated)
     return jax.tree.map(strong, (state, s))
 
 

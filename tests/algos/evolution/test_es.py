@@ -41,15 +41,15 @@ def test_an_update_is_the_ranked_sum_of_perturbations():
     before = algorithm.init(jax.random.key(0), hp)
     after, told = jax.jit(algorithm.chunk)(before)
     key = jax.random.split(jax.random.fold_in(before.key, 0), 3)
-    head, net = es.parts(RANDOM, hp)
-    params = net.init(jax.random.key(0), jnp.zeros(6))
+    head, init, apply = es.parts(RANDOM, hp)
+    params = init(jax.random.key(0), jnp.zeros(6))
     flat, unravel = ravel_pytree(params)
     half = jax.random.normal(key[0], (4, flat.size))
     noise = jnp.concatenate([half, -half])
     policies = jax.vmap(unravel)(ravel_pytree(before.params)[0] + 0.3 * noise)
 
     def act(obs):
-        return head.mode(jax.vmap(net.apply)(policies, obs))
+        return head.mode(jax.vmap(apply)(policies, obs))
 
     returns, _ = es.earned(RANDOM, RANDOM.params, key[1], act, 8, 12)
     assert len(set(np.asarray(returns).tolist())) == 8  # no ties, whose order is evosax's own

@@ -8,6 +8,7 @@ from jaxac.algos.tabular import mdp
 from jaxac.algos.tabular.env import as_env
 from jaxac.nets.actor_critic import ActorCritic
 from jaxac.ops.optimiser import SGD
+from jaxac.runners import advantage
 
 ENV = as_env(mdp.random_walk(5), "walk", time_limit=20)
 COMMON = dict(net=ActorCritic(hidden=(8,)), num_envs=4, num_steps=5, num_updates=1)
@@ -62,7 +63,15 @@ def test_an_update_is_that_of_the_parameters_so_many_updates_before():
 
 def test_old_parameters_act_and_present_ones_are_evaluated():
     hp = a3c.a3c(**COMMON | dict(learning_rate=0.1), staleness=2)
-    state = after(a3c.make(ENV), hp, 5)[-1]
+    algorithm, built = a3c.make(ENV), advantage.parts(ENV, hp)
+    state, obs = after(algorithm, hp, 5)[-1], jax.numpy.eye(7)
+    obs = jax.numpy.repeat(obs, 8, axis=0)
+    old, now = a3c.oldest(state.learner), state.learner.params
+    outs = [built.net.step(x, (), obs)[0] for x in (old, now)]
+    key = jax.random.key(4)
+    want = [built.head.sample(key, out) for out in outs]
+    np.testing.assert_array_equal(algorithm.act(state, obs, key=key)[0], want[0])
+    assert (np.asarray(want[0]) != np.asarray(want[1])).any()
+    np.testing.assert_array_equal(algorithm.act(state, obs)[0], built.head.mode(outs[1]))
     newest = jax.tree.map(lambda x: x[-1], state.learner.memory.params)
-    np.testing.assert_array_equal(numbers(newest), numbers(state.learner.params))
-    assert np.abs(numbers(a3c.oldest(state.learner)) - numbers(newest)).max() > 1e-3
+    np.testing.assert_array_equal(numbers(newest), numbers(now))

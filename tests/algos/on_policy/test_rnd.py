@@ -1,15 +1,20 @@
 """Bonuses: counts that are exact, errors that fall where one has been, and PPO without them."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxac.algos.on_policy import ppo, rnd
 from jaxac.algos.tabular import mdp
 from jaxac.algos.tabular.env import as_env
 from jaxac.core import replace
+from jaxac.envs import Box
 from jaxac.nets.actor_critic import ActorCritic
 from jaxac.ops.bonus import Counted, Distilled, Hashed, Unmoved
+from jaxac.ops.normalise import Moments
 
 GRID = as_env(mdp.grid(6, 6), "grid", time_limit=30)
 HP = rnd.RND(num_envs=4, num_steps=32, num_updates=4, net=ActorCritic(hidden=(16,)))
@@ -48,18 +53,20 @@ def test_hashed_counts_are_counts_where_cells_tell_observations_apart():
 def test_errors_fall_where_one_has_been_and_stay_where_one_has_not():
     plan = Distilled(1.0, learning_rate=1e-3, share=1.0)
     memory = plan.init(jax.random.key(0), states(range(6))[0])
-    memory = memory._replace(mean=memory.mean + 1 / 6, square=memory.square * 0 + 1 / 6)
+    memory = memory._replace(
+        moments=Moments(jnp.full(6, 1 / 6), jnp.full(6, 5 / 36), jnp.float32(1e9))
+    )
     seen, new = states([0, 1, 2]), states([3, 4, 5])
     fixed = memory
 
     @jax.jit
     def update(memory, key):
         after = plan.update(key, memory, seen)
-        return after._replace(mean=fixed.mean, square=fixed.square), ()
+        return after._replace(moments=fixed.moments), ()
 
     memory, _ = jax.lax.scan(update, memory, jax.random.split(jax.random.key(1), 500))
     before, after = (
-        np.asarray([plan._errors(fixed, m.predictor, x).mean() for x in (seen, new)])
+        np.asarray([plan.errors(fixed, m.predictor, x).mean() for x in (seen, new)])
         for m in (fixed, memory)
     )
     assert after[0] < 0.02 * before[0]
@@ -75,8 +82,42 @@ def test_the_usual_bonus_is_its_weight():
     memory = plan.init(jax.random.key(0), obs[0])
     for i in range(3):
         memory = plan.update(jax.random.key(i), memory, obs)
-    np.testing.assert_allclose(memory.mean, obs.mean((0, 1)), rtol=1e-3)
+    np.testing.assert_allclose(memory.moments.mean, obs.mean((0, 1)), rtol=1e-3)
     assert 0.3 < float(jnp.sqrt((plan(memory, obs) ** 2).mean())) < 0.7
+
+
+def test_where_nothing_varies_there_is_no_bonus():
+    plan, obs = Distilled(0.5), jnp.full((10, 4, 3), 0.5)
+    memory = plan.init(jax.random.key(0), obs[0])
+    for i in range(3):
+        memory = plan.update(jax.random.key(i), memory, obs)
+    np.testing.assert_allclose(plan(memory, obs), 0.0, atol=1e-5)
+
+
+def named_grid():
+    """The grid, its observation under a name, and one that the value alone sees."""
+
+    def named(obs):
+        return {"policy": obs, "critic": jnp.concatenate([obs, obs])}
+
+    def reset(key, params):
+        state, obs = GRID.reset(key, params)
+        return state, named(obs)
+
+    def step(key, state, action, params):
+        state, s = GRID.step(key, state, action, params)
+        return state, replace(s, obs=named(s.obs))
+
+    space = {"policy": GRID.observation_space, "critic": Box((72,), 0.0, 1.0)}
+    return dataclasses.replace(GRID, reset=reset, step=step, observation_space=space)
+
+
+@pytest.mark.parametrize("bonus", [Distilled(), Hashed(bits=4)], ids=lambda x: type(x).__name__)
+def test_observations_by_name_are_seen_as_the_policy_sees_them(bonus):
+    algorithm = rnd.make(named_grid())
+    state = jax.jit(algorithm.init)(jax.random.key(0), replace(HP, bonus=bonus))
+    _, told = jax.jit(algorithm.chunk)(state)
+    assert told["finite"] == 1.0 and told["bonus"] > 0.0
 
 
 def test_without_a_bonus_it_is_ppo():

@@ -7,7 +7,7 @@ import pytest
 
 from jaxac.algos.tabular import optac
 from jaxac.algos.tabular.horizon import greedy, optimal_q, optimal_return
-from jaxac.algos.tabular.mdp import garnet, lock
+from jaxac.algos.tabular.mdp import MDP, garnet, lock
 from jaxac.core import replace
 from jaxac.errors import ConfigError
 
@@ -67,15 +67,17 @@ def test_critic_of_plenty_of_data_is_the_optimal_q():
     mdp = replace(mdp, reward=jax.nn.sigmoid(mdp.reward))
     counts = 1e6 * jnp.broadcast_to(mdp.transition, (4, 3, 2, 3))
     data = optac.Data(counts, 1e6 * jnp.broadcast_to(mdp.reward, (4, 3, 2)))
-    np.testing.assert_allclose(optac.fit(data, 0.0), optimal_q(mdp, 4), rtol=1e-4)
-    above = optac.fit(data, 100.0) - optimal_q(mdp, 4)
+    np.testing.assert_allclose(optac.fit(data, 0.0, mdp.terminal), optimal_q(mdp, 4), rtol=1e-4)
+    above = optac.fit(data, 100.0, mdp.terminal) - optimal_q(mdp, 4)
     assert (above > 0).all()
 
 
 def test_critic_of_no_data_hopes_for_the_bonus_within_what_is_left():
-    critic = optac.fit(optac.no_data(LOCK, 4), 0.5)
+    critic = optac.fit(optac.no_data(LOCK, 4), 0.5, LOCK.terminal)
     np.testing.assert_allclose(critic[:, 0, 0], [0.5, 0.5, 0.5, 0.5])
-    np.testing.assert_allclose(optac.fit(optac.no_data(LOCK, 4), 9.0)[:, 0, 0], [4, 3, 2, 1])
+    np.testing.assert_allclose(
+        optac.fit(optac.no_data(LOCK, 4), 9.0, LOCK.terminal)[:, 0, 0], [4, 3, 2, 1]
+    )
     assert optimal_return(LOCK, HORIZON) == 1.0
 
 
@@ -84,3 +86,15 @@ def test_numbers_below_zero_are_refused():
         data = optac.no_data(LOCK, HORIZON)
         with pytest.raises(ConfigError, match=path):
             optac.learn(jax.random.key(0), LOCK, HORIZON, rate, bonus, 1, data)
+
+
+def test_what_ends_an_episode_is_not_worth_trying_for_ever():
+    """An action ends it at once, the other pays 0.4 a step."""
+    _, end, on = np.eye(3, dtype=np.float32)
+    stay = jnp.asarray([[end, on], [end, end], [on, on]])
+    reward = jnp.asarray([[0.0, 0.4], [0.0, 0.0], [0.4, 0.4]])
+    terminal, start = jnp.asarray([False, True, False]), jnp.asarray([1.0, 0.0, 0.0])
+    process = MDP(stay, reward, terminal, start)
+    data = optac.no_data(process, 3)
+    _, log = optac.learn(jax.random.key(0), process, 3, 4.0, 1.0, 2_000, data)
+    assert log.expected[-200:].mean() > 0.9 * 1.2
