@@ -138,7 +138,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "temperature.learning_rate": 1e-2,
     },
     "redq": {"critic_steps": 4, "critic.num": 4},
-    "relic": {"net.net.core.core.width": 16, "net.net.core.core.window": 8, "net.window": 8},
+    "relic": {
+        "learning_rate": {"op": "Linear", "start": 3e-3, "end": 0.0},
+        "net.net.core.core.width": 16,
+        "net.net.core.core.window": 8,
+        "net.window": 8,
+    },
     "rtrl_ac": {"net.core.core.width": 16},
     "simba_v2": {
         "norm.reward": "Raw",  # its own scale changes what a value means
@@ -156,7 +161,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What a method needs beside that."""
 UPDATES = {
-    **dict.fromkeys(("ppo", "recurrent_ppo", "relic"), 150),
+    **dict.fromkeys(("ppo", "recurrent_ppo"), 150),
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
     **dict.fromkeys(
         ("spo", "rec", "rpg", "rebel", "copg", "p3o", "bapo", "lagrangian", "reload"), 300
@@ -165,6 +170,7 @@ UPDATES = {
     "fast_sac": 600,
     "idql": 1_200,
     **dict.fromkeys(("a3c", "pqn", "recurrent_a2c", "rtrl_ac"), 600),
+    "relic": 300,
     "reppo": 300,
     "ppg": 100,
     "es": 300,
