@@ -98,6 +98,8 @@ def _replaced(params: Any, parts: list[str], value: Any, path: str) -> Any:
 
 
 def _like(default: Any, value: Any, path: str) -> Any:
+    if isinstance(value, list | tuple) and isinstance(default, np.ndarray | jax.Array):
+        return _array_like(default, value, path)
     if isinstance(default, bool) or not isinstance(default, int | float):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
@@ -107,3 +109,14 @@ def _like(default: Any, value: Any, path: str) -> Any:
     if isinstance(default, int) and abs(value) > MAX_COUNT:
         raise ConfigError(path, f"{shown(value)} does not fit 32 bits")
     return type(default)(value)
+
+
+def _array_like(default: Any, value: Any, path: str) -> np.ndarray:
+    try:
+        found = np.asarray(value, default.dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(path, f"{shown(value)} is no array of numbers") from error
+    if found.shape != default.shape:
+        wanted = list(default.shape)
+        raise ConfigError(path, f"the shape of {shown(value)} is {list(found.shape)}, not {wanted}")
+    return found

@@ -10,7 +10,8 @@ from jaxac.algos.tabular import exact
 from jaxac.algos.tabular.env import make
 from jaxac.algos.tabular.treasure import DEPTHS, TREASURES, objectives, treasure
 from jaxac.core import replace
-from jaxac.errors import RegistryError
+from jaxac.envs.params import set_env_params
+from jaxac.errors import ConfigError, RegistryError
 from jaxac.nets.actor_critic import ActorCritic
 from jaxac.report.front import undominated
 
@@ -67,6 +68,15 @@ def test_lanes_of_one_program_learn_the_best_of_each_preference():
     want = [best(3, w) for w in np.asarray(weights)]
     np.testing.assert_allclose(np.stack(each, 1), want, atol=1e-3)
     assert want[0] != want[1]
+
+
+def test_preferences_are_set_by_name():
+    params = set_env_params(make("Treasure-3").params, {"weights": [0.2, 0.8]})
+    np.testing.assert_allclose(params.weights, [0.2, 0.8])
+    assert params.weights.dtype == np.float32
+    for wrong in ([0.2, 0.3, 0.5], [[0.2], [0.8]], [[0.2], 0.8]):
+        with pytest.raises(ConfigError, match=r"env\.weights"):
+            set_env_params(params, {"weights": wrong})
 
 
 def test_there_are_ten_columns():
