@@ -161,7 +161,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What a method needs beside that."""
 UPDATES = {
-    **dict.fromkeys(("ppo", "recurrent_ppo"), 150),
+    **dict.fromkeys(("ppo", "rnd", "recurrent_ppo"), 150),
     **dict.fromkeys(("ppo_kl", "fixpo", "mdpo", "trpo", "npg", "vmpo"), 300),
     **dict.fromkeys(
         ("spo", "rec", "rpg", "rebel", "copg", "p3o", "bapo", "lagrangian", "reload"), 300
