@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxac.core import Scalar, field, frozen
+from jaxac.ops.multiplier import PID, Multiplier
 
 RANGE = 2.0**12
 
@@ -115,6 +116,31 @@ class Lagrange:
         excess = self.margin * forward.max() - self.bound
         moved = jnp.maximum(memory + self.rate * excess, 0.0)
         return jnp.where(jnp.isinf(self.bound), 0.0, moved)
+
+
+@frozen
+class Controlled:
+    """KL(old || new) times a price that a controller moves until the mean KL is `target`.
+
+    Source: Stooke et al. 2020, arXiv:2007.03964, Algorithm 2, for the controller; its use on a KL
+    as in "SAFE: Stable Alignment Finetuning with Entropy-Aware Predictive Control" (2026).
+    """
+
+    target: Scalar = field(
+        0.01, "mean KL of an update, nats", within="(0, inf)", search=(0.003, 0.01, 0.03)
+    )
+    price: Multiplier = field(
+        PID(proportional=10.0, integral=10.0, derivative=10.0), "gain that a nat costs"
+    )
+
+    def init(self):
+        return self.price.init()
+
+    def __call__(self, memory, forward, backward):
+        return self.price(memory) * forward
+
+    def update(self, memory, forward):
+        return self.price.update(memory, forward.mean() - self.target)
 
 
 @frozen

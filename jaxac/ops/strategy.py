@@ -50,14 +50,32 @@ class SNES:
     std: Scalar = field(0.1, "at first, in every direction", within="(0, inf)")
 
     def __call__(self, population, params):
-        algorithms, plan = _algorithms(), self
+        return _begun(_algorithms().SNES, self.std)(population, params)
 
-        class Begun(algorithms.SNES):
-            @property
-            def _default_params(self):
-                return super()._default_params.replace(std_init=plan.std)
 
-        return Begun(population, params)
+@frozen
+class SepCMA:
+    """A Gaussian whose widths and step length follow the paths that it has taken (sep-CMA-ES).
+
+    Source: Ros & Hansen 2008, "A simple modification in CMA-ES achieving linear time and space
+    complexity".
+    """
+
+    std: Scalar = field(0.1, "at first, in every direction", within="(0, inf)")
+
+    def __call__(self, population, params):
+        return _begun(_algorithms().Sep_CMA_ES, self.std)(population, params)
+
+
+def _begun(algorithm: Any, std: Scalar) -> Any:
+    """An algorithm of evosax whose first width is `std`."""
+
+    class Begun(algorithm):
+        @property
+        def _default_params(self):
+            return super()._default_params.replace(std_init=std)
+
+    return Begun
 
 
 def _algorithms() -> Any:

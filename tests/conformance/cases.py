@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxac import config, registry
+from jaxac.algos.evolution import es
 from jaxac.core import Algorithm, Schedule, frozen
 from jaxac.envs import Box, probes
 from jaxac.envs.contract import Env
@@ -69,6 +70,16 @@ PATTERNS = {
     "temperature.value": 0.0,
 }
 """Fields of off-policy methods: entropy is worth next to nothing, or values would hold it."""
+EVOLUTION: dict[str, Any] = {
+    "population": 32,
+    "num_steps": 8,
+    "trunk.hidden": (16,),
+    "strategy": {
+        "op": "OpenES",
+        "std": 0.1,
+        "learning_rate": {"op": "Linear", "start": 0.1, "end": 0.0},
+    },
+}
 SETTINGS: dict[str, dict[str, Any]] = {
     "ace": {"after.every": 800},
     "aro_ddpg": {"backup.learning_rate": 0.0},  # held at 0: the discounted values
@@ -84,13 +95,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dsac_v1": {"actor.learning_rate": {"op": "Linear", "start": 1e-3, "end": 0.0}},
     "dr_sac": {"backup.radius": 0.01, "backup.num_samples": 5},
     "droq": {"critic_steps": 4},
-    "es": {
-        "population": 32,
-        "num_steps": 8,
-        "trunk.hidden": (16,),
-        "strategy.std": 0.1,
-        "strategy.learning_rate": {"op": "Linear", "start": 0.1, "end": 0.0},
-    },
+    "es": EVOLUTION,
+    "epo": {"entropy.weight": 0.0},  # or it would hold the entropy
+    "essa": {**EVOLUTION, "subspace": "Everything"},  # at observations of 0 only biases matter
     "fast_sac": {"critic.returns.num": 31},
     "fast_td3": {
         "actor.optimiser.decay": 0.0,
@@ -174,6 +181,8 @@ UPDATES = {
     "reppo": 300,
     "ppg": 100,
     "es": 300,
+    "essa": 300,
+    **dict.fromkeys(("capo", "epo"), 300),
     "idac": 1_000,
     "redq": 600,
 }
@@ -194,7 +203,7 @@ def settings(key: str) -> Any:
         hp = config.configure(
             hp, {**shared, **named, **{k: v for k, v in own.items() if "*" not in k}}
         )
-    num_envs = hp.population if key == "es" else hp.num_envs
+    num_envs = hp.population if isinstance(hp, es.ES) else hp.num_envs
     steps = UPDATES.get(key, 1_500) * hp.num_steps * num_envs
     return config.configure(hp, {"total_steps": steps})
 

@@ -6,6 +6,7 @@ import pytest
 
 import jaxac
 from jaxac import config, registry
+from jaxac.algos.evolution import es
 from jaxac.core import Schedule
 from jaxac.report import exported
 from jaxac.report.policy import load_policy, of_state
@@ -137,7 +138,7 @@ def test_every_field_has_a_doc_and_every_number_a_range(c):
 
 def test_env_steps_counts_a_chunk(c):
     hp, rollouts = c.hp, getattr(c.hp, "num_rollouts", 1)
-    num_envs = hp.population if c.key == "es" else hp.num_envs
+    num_envs = hp.population if isinstance(hp, es.ES) else hp.num_envs
     steps = rollouts * num_envs * hp.num_steps * hp.num_updates
     assert c.algorithm.env_steps(hp) == steps
 

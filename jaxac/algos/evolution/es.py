@@ -42,6 +42,7 @@ from jaxac.nets.actor_critic import legal_only
 from jaxac.nets.mlp import MLP
 from jaxac.nets.trunk import Trunk
 from jaxac.ops.strategy import OpenES, Strategy
+from jaxac.ops.subspace import Everything, Subspace
 from jaxac.runners import on_policy
 
 
@@ -53,6 +54,7 @@ class ES:
         1e6, "environment steps over which schedules run; a sweep sets it", within="[1, inf)"
     )
     strategy: Strategy = field(OpenES(), "how the distribution moves")
+    subspace: Subspace = field(Everything(), "what is searched, of the network's parameters")
     policy: Policy = field(Default(), "what actions the network's outputs are")
     trunk: Trunk = field(MLP(), "all layers but the last")
     population: Static[int] = field(64, "policies an update, an even number", within="[2, inf)")
@@ -69,7 +71,8 @@ class State:
     env_params: Any
     key: Key  # never advanced: update i draws from fold_in(key, i)
     step: Int  # updates done
-    params: Params  # the mean of the distribution
+    fixed: Any  # what is not searched
+    params: Params  # the mean of the distribution, of what is
     strategy: Any  # evosax's state of all else
 
 
@@ -94,6 +97,12 @@ def parts(env: Env, hp: ES) -> Parts:
         return restrict(out, obs)
 
     return Parts(head, lambda key, obs: net.init(key, view(obs, "policy")), apply)
+
+
+def begin(state: State, params: Params) -> State:
+    """A run, with the mean of its distribution at a policy that is trained already."""
+    fixed, mean = state.hp.subspace.split(params)
+    return replace(state, fixed=fixed, params=mean)
 
 
 def plain(method: Any) -> Any:
@@ -132,9 +141,11 @@ def make(env: Env) -> Algorithm:
     """
 
     def strategy(hp: ES) -> tuple[Any, Any]:
-        key = jax.random.key(0)
-        obs = jax.eval_shape(lambda key: env.reset(key, env.params)[1], key)
-        shapes = jax.eval_shape(parts(env, hp).init, key, obs)
+        def searched(key):
+            obs = env.reset(key, env.params)[1]
+            return hp.subspace.split(parts(env, hp).init(key, obs))[1]
+
+        shapes = jax.eval_shape(searched, jax.random.key(0))
         example = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         made = hp.strategy(hp.population, example)
         return made, made.default_params
@@ -146,10 +157,10 @@ def make(env: Env) -> Algorithm:
         first = scheduled(hp, jnp.zeros(()))
         made, params = strategy(first)
         obs = env.reset(key_net, env_params)[1]
-        mean = parts(env, first).init(key_net, obs)
+        fixed, mean = first.subspace.split(parts(env, first).init(key_net, obs))
         begun = plain(made.init)(made, key_strategy, mean, params)
         begun = jax.tree.map(strong, begun)
-        return State(hp, env_params, key_run, jnp.int32(0), mean, begun)
+        return State(hp, env_params, key_run, jnp.int32(0), fixed, mean, begun)
 
     def now(state: State) -> ES:
         progress = state.step * (steps_per_update(state.hp) / state.hp.total_steps)
@@ -162,8 +173,11 @@ def make(env: Env) -> Algorithm:
         before = state.strategy.replace(mean=ravel_pytree(state.params)[0])
         population, after = plain(made.ask)(made, keys[0], before, params)
 
+        def outputs(searched, obs):
+            return apply(hp.subspace.join(state.fixed, searched), obs)
+
         def act(obs):
-            return head.decode(head.mode(jax.vmap(apply)(population, obs)))
+            return head.decode(head.mode(jax.vmap(outputs)(population, obs)))
 
         returns, lengths = earned(env, state.env_params, keys[1], act, hp.population, hp.num_steps)
         after, _ = plain(made.tell)(made, keys[2], population, -returns, after, params)
@@ -183,7 +197,7 @@ def make(env: Env) -> Algorithm:
     def act(state: State, obs, carry=None, key=None):
         hp = now(state)
         head, _, apply = parts(env, hp)
-        out = apply(state.params, obs)
+        out = apply(hp.subspace.join(state.fixed, state.params), obs)
         action = head.mode(out) if key is None else head.sample(key, out)
         return head.decode(action), () if carry is None else carry
 

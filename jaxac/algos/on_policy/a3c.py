@@ -33,14 +33,6 @@ class A3C(ppo.PPO):
     )
 
 
-@frozen
-class Past:
-    """What is remembered from update to update."""
-
-    proximity: Any
-    params: Params  # [staleness + 1, ...], the oldest first, the present last
-
-
 def a3c(**changes: Any) -> A3C:
     """The settings of `a2c` as an `A3C`; `changes` override fields by name."""
     base = A3C(
@@ -50,28 +42,29 @@ def a3c(**changes: Any) -> A3C:
     return replace(base, **changes)
 
 
-def remember(key: Key, hp: A3C, params: Params, obs: Any) -> Past:
-    """All copies are of the first parameters."""
+def remember(key: Key, hp: A3C, params: Params, obs: Any) -> dict[str, Any]:
+    """Copies [staleness + 1, ...], the oldest first, the present last: all of the first ones."""
     num = hp.staleness + 1
     copies = jax.tree.map(lambda x: jnp.broadcast_to(x, (num, *x.shape)), params)
-    return Past(ppo.remember(key, hp, params, obs), copies)
+    return {**ppo.remember(key, hp, params, obs), "copies": copies}
 
 
 def oldest(learner: Learner) -> Params:
     """The parameters that act."""
-    return jax.tree.map(lambda x: x[0], learner.memory.params)
+    return jax.tree.map(lambda x: x[0], learner.memory["copies"])
 
 
 def learn(
     built: Parts, hp: A3C, key: Key, learner: Learner, rollout: Rollout
 ) -> tuple[Learner, Any, Metrics]:
     """The update of old parameters, applied to the present ones."""
-    past, stale = learner.memory, oldest(learner)
-    behind = replace(learner, params=stale, memory=past.proximity)
+    stale, copies = oldest(learner), learner.memory["copies"]
+    behind = replace(learner, params=stale)
     moved, units, metrics = ppo.learn(built, hp, key, behind, rollout)
     params = jax.tree.map(lambda x, a, b: x + (b - a), learner.params, stale, moved.params)
-    copies = jax.tree.map(lambda x, y: jnp.concatenate([x[1:], y[None]]), past.params, params)
-    return replace(moved, params=params, memory=Past(moved.memory, copies)), units, metrics
+    copies = jax.tree.map(lambda x, y: jnp.concatenate([x[1:], y[None]]), copies, params)
+    memory = {**moved.memory, "copies": copies}
+    return replace(moved, params=params, memory=memory), units, metrics
 
 
 def make(env: Env) -> Algorithm:

@@ -32,22 +32,14 @@ class Lagrangian(ppo.PPO):
     multiplier: Multiplier = field(Ascent(), "what a unit of cost is worth in reward")
 
 
-@frozen
-class Memory:
-    """What is remembered from update to update."""
-
-    proximity: Any
-    multiplier: Any
-
-
-def remember(key: Key, hp: Lagrangian, params: Params, obs: Any) -> Memory:
+def remember(key: Key, hp: Lagrangian, params: Params, obs: Any) -> dict[str, Any]:
     """Before the first update."""
-    return Memory(ppo.remember(key, hp, params, obs), hp.multiplier.init())
+    return {**ppo.remember(key, hp, params, obs), "multiplier": hp.multiplier.init()}
 
 
 def pay(hp: Lagrangian, learner: Learner, rollout: on_policy.Rollout) -> Float[Array, "T N"]:
     """Rewards less costs."""
-    price = hp.multiplier(learner.memory.multiplier)
+    price = hp.multiplier(learner.memory["multiplier"])
     return (rollout.reward - price * rollout.traj.outcome.cost) / (1.0 + price)
 
 
@@ -55,12 +47,11 @@ def learn(
     built: Parts, hp: Lagrangian, key: Key, learner: Learner, rollout: Rollout
 ) -> tuple[Learner, Any, Metrics]:
     """The update of `ppo`, and of the multiplier."""
-    memory, cost = learner.memory, rollout.traj.outcome.cost.mean()
-    inner = replace(learner, memory=memory.proximity)
-    inner, units, metrics = ppo.learn(built, hp, key, inner, rollout)
-    multiplier = hp.multiplier.update(memory.multiplier, cost - hp.bound)
-    told = {"cost": cost, "multiplier": hp.multiplier(memory.multiplier)}
-    return replace(inner, memory=Memory(inner.memory, multiplier)), units, {**metrics, **told}
+    price, cost = learner.memory["multiplier"], rollout.traj.outcome.cost.mean()
+    learner, units, metrics = ppo.learn(built, hp, key, learner, rollout)
+    memory = {**learner.memory, "multiplier": hp.multiplier.update(price, cost - hp.bound)}
+    told = {"cost": cost, "multiplier": hp.multiplier(price)}
+    return replace(learner, memory=memory), units, {**metrics, **told}
 
 
 def make(env: Env) -> Algorithm:

@@ -17,8 +17,10 @@ from jaxac.envs.contract import Env
 from jaxac.errors import ConfigError
 from jaxac.fields import LogUniform
 from jaxac.nets.actor_critic import Network
+from jaxac.ops.entropy_control import EntropyControl, Uncontrolled
 from jaxac.ops.minibatch import Minibatches, ShuffleTransitions
 from jaxac.ops.proximity import Free, Proximity
+from jaxac.ops.screen import Everyone, Screen
 from jaxac.ops.surrogate import Clip, Surrogate
 from jaxac.runners import advantage, on_policy
 from jaxac.runners.advantage import Batch, Learner, Parts, Rollout, Settings
@@ -53,7 +55,9 @@ class PPO(Epochs):
         within="(0, inf]",
     )
     surrogate: Surrogate = field(Clip(), "the policy's objective")
+    screen: Screen = field(Everyone(), "the samples of a minibatch that it is summed over")
     proximity: Proximity = field(Free(), "what it costs to leave the policy that acted")
+    entropy: EntropyControl = field(Uncontrolled(), "what keeps the entropy where it should be")
     num_advantage_passes: Static[int] = field(
         1,
         "times per update that advantages are computed, evenly spread over the epochs",
@@ -67,6 +71,7 @@ def learn(
     """The epochs of an update."""
     head, net, optimiser = built
     acted, memory = learner.params, learner.memory
+    near, mixed = memory["proximity"], memory["entropy"]
 
     def output(params, carry, seen: Batch | Trajectory):
         return net.scan(params, carry, rollout.seen(seen.obs), seen.reset)[:2]
@@ -74,22 +79,32 @@ def learn(
     def loss(params, carry, batch: Batch):
         out, value = output(params, carry, batch)
         before, _ = output(acted, carry, batch)  # dropped where the penalty is none
-        penalty = hp.proximity(memory, head.kl(before, out), head.kl(out, before))
+        penalty = hp.proximity(near, head.kl(before, out), head.kl(out, before))
         log_ratio = head.log_prob(out, batch.action) - batch.log_prob
         advantage = hp.advantage.minibatch(batch.advantage)
         gain, pull = jax.vjp(lambda x: hp.surrogate(x, advantage), log_ratio)
         flat = (pull(jnp.ones_like(gain))[0] == 0.0) & (advantage != 0.0)
-        policy_loss = (penalty - gain).mean()
+        weight, told = screened(out, batch, advantage)
+        policy_loss = (penalty - weight * gain).mean()
         value_loss = hp.value_loss(value, batch.value, batch.target).mean()
         entropy = head.entropy(out).mean()
-        total = policy_loss + hp.value_coef * value_loss - hp.entropy_coef * entropy
-        return total, {
+        bonus = hp.entropy_coef * entropy + hp.entropy(mixed, entropy)
+        return policy_loss + hp.value_coef * value_loss - bonus, {
+            **told,
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy,
             "approx_kl": (jnp.expm1(log_ratio) - log_ratio).mean(),
             "clip_fraction": flat.mean(),
         }
+
+    def screened(out, batch: Batch, advantage):
+        now = jax.lax.stop_gradient(out)
+
+        def gain(x):
+            return hp.surrogate(head.log_prob(x, batch.action) - batch.log_prob, advantage)
+
+        return hp.screen(gain, lambda x: head.kl(now, x), now)
 
     def step(carried, carry, batch):
         learner, stopped = carried
@@ -121,8 +136,11 @@ def learn(
     begin = learner, jnp.zeros((), bool), rollout.value_stats
     (learner, _, value_stats), metrics = jax.lax.scan(one_pass, begin, keys)
     before, after = (output(x, rollout.carry, rollout.traj)[0] for x in (acted, learner.params))
-    memory = hp.proximity.update(memory, head.kl(before, after))
-    return replace(learner, memory=memory), value_stats, metrics
+    moved = {
+        "proximity": hp.proximity.update(near, head.kl(before, after)),
+        "entropy": hp.entropy.update(mixed, head.entropy(after).mean()),
+    }
+    return replace(learner, memory={**memory, **moved}), value_stats, metrics
 
 
 def make(env: Env) -> Algorithm:
@@ -134,10 +152,10 @@ def make(env: Env) -> Algorithm:
     return advantage.make(env, learn, check, remember)
 
 
-def remember(key: Key, hp: PPO, params: Params, obs: Any) -> Any:
-    """What is remembered from update to update, before the first."""
+def remember(key: Key, hp: PPO, params: Params, obs: Any) -> dict[str, Any]:
+    """What is remembered from update to update, before the first; `learn` keeps what others add."""
     del key, params, obs
-    return hp.proximity.init()
+    return {"proximity": hp.proximity.init(), "entropy": hp.entropy.init()}
 
 
 def check(hp: PPO, net: Network) -> None:

@@ -26,22 +26,15 @@ class RND(ppo.PPO):
     bonus: Bonus = field(Distilled(), "reward for what is new")
 
 
-@frozen
-class Memory:
-    """What is remembered from update to update."""
-
-    proximity: Any
-    bonus: Any
-
-
-def remember(key: Key, hp: RND, params: Params, obs: Any) -> Memory:
+def remember(key: Key, hp: RND, params: Params, obs: Any) -> dict[str, Any]:
     """Before anything was seen."""
-    return Memory(ppo.remember(key, hp, params, obs), hp.bonus.init(key, view(obs, "policy")))
+    bonus = hp.bonus.init(key, view(obs, "policy"))
+    return {**ppo.remember(key, hp, params, obs), "bonus": bonus}
 
 
 def pay(hp: RND, learner: Learner, rollout: on_policy.Rollout) -> Float[Array, "T N"]:
     """Rewards and bonuses."""
-    return rollout.reward + hp.bonus(learner.memory.bonus, led_to(rollout))
+    return rollout.reward + hp.bonus(learner.memory["bonus"], led_to(rollout))
 
 
 def led_to(rollout: on_policy.Rollout | Rollout) -> Array:
@@ -53,12 +46,11 @@ def learn(
     built: Parts, hp: RND, key: Key, learner: Learner, rollout: Rollout
 ) -> tuple[Learner, Any, Metrics]:
     """The update of `ppo`, and of what the bonus remembers."""
-    memory, obs = learner.memory, led_to(rollout)
-    inner = replace(learner, memory=memory.proximity)
-    inner, units, metrics = ppo.learn(built, hp, key, inner, rollout)
-    bonus = hp.bonus.update(jax.random.fold_in(key, 1), memory.bonus, obs)
-    told = {"bonus": hp.bonus(memory.bonus, obs).mean()}
-    return replace(inner, memory=Memory(inner.memory, bonus)), units, {**metrics, **told}
+    known, obs = learner.memory["bonus"], led_to(rollout)
+    learner, units, metrics = ppo.learn(built, hp, key, learner, rollout)
+    memory = {**learner.memory, "bonus": hp.bonus.update(jax.random.fold_in(key, 1), known, obs)}
+    told = {"bonus": hp.bonus(known, obs).mean()}
+    return replace(learner, memory=memory), units, {**metrics, **told}
 
 
 def make(env: Env) -> Algorithm:

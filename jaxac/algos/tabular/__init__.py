@@ -153,4 +153,23 @@ STUDIES = (
             "the value is tracked by a backup of ours",
         ),
     ),
+    Study(
+        key="durations",
+        summary="actions that take unequal time, learned from as they finish",
+        entry="jaxac.algos.tabular.durations:climb",
+        paper=Paper(
+            "Reinforcement Learning for Machine Learning Engineering Agents",
+            2025,
+            "arXiv:2509.01684",
+            "Yang, He-Yueya, Liang",
+        ),
+        section="Actions that take time",
+        row="S124",
+        deviations=(
+            "a bandit with tables for policies; expected gradients",
+            "partial credit for progress is left out",
+            "the weight is right for workers that repeat an action all through a window; for those "
+            "that draw anew it is itself a bias",
+        ),
+    ),
 )

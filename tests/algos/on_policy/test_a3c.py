@@ -52,7 +52,8 @@ def test_an_update_is_that_of_the_parameters_so_many_updates_before():
         before = states[i - 1]
         alone = type(plain)(
             plain.hp, plain.env_params, before.key, before.step,
-            type(plain.learner)(old, plain.learner.opt_state), before.loop, before.stats,
+            type(plain.learner)(old, plain.learner.opt_state, plain.learner.memory),
+            before.loop, before.stats,
         )  # fmt: skip
         want = numbers(chunk(alone)[0].learner.params) - numbers(old)
         got = numbers(states[i].learner.params) - numbers(before.learner.params)
@@ -73,5 +74,5 @@ def test_old_parameters_act_and_present_ones_are_evaluated():
     np.testing.assert_array_equal(algorithm.act(state, obs, key=key)[0], want[0])
     assert (np.asarray(want[0]) != np.asarray(want[1])).any()
     np.testing.assert_array_equal(algorithm.act(state, obs)[0], built.head.mode(outs[1]))
-    newest = jax.tree.map(lambda x: x[-1], state.learner.memory.params)
+    newest = jax.tree.map(lambda x: x[-1], state.learner.memory["copies"])
     np.testing.assert_array_equal(numbers(newest), numbers(now))

@@ -47,10 +47,11 @@ def learned(hp):
     batch = Batch(obs, action, None, before, 0.0 * before, weighed, weighed)
     traj = cast(Any, Trajectory)(obs, action, before, None, None)
     rollout = Rollout(traj, (), (), lambda obs: obs, lambda params, stats: (stats, batch, {}))
-    learner = Learner(params, built.optimiser.init(params), hp.proximity.init())
+    memory = ppo.remember(jax.random.key(0), hp, params, obs)
+    learner = Learner(params, built.optimiser.init(params), memory)
     after, _, _ = jax.jit(lambda x: ppo.learn(built, hp, jax.random.key(1), x, rollout))(learner)
     table = (np.asarray(x).reshape(5, 2) for x in (before, log_prob(after.params)))
-    return (*table, after.memory)
+    return (*table, after.memory["proximity"])
 
 
 def test_the_optimum_of_mirror_descent_is_the_old_policy_times_exp_of_the_gain():

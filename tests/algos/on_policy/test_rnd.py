@@ -142,6 +142,6 @@ def test_counting_leads_further_than_chance():
         algorithm = rnd.make(barren)
         state = jax.jit(algorithm.init)(jax.random.key(3), hp)
         state, _ = jax.jit(algorithm.chunk)(state)
-        share = np.asarray(state.learner.memory.bonus) / state.learner.memory.bonus.sum()
+        share = np.asarray(state.learner.memory["bonus"]) / state.learner.memory["bonus"].sum()
         visits[float(bonus.weight)] = -(share * np.log(np.maximum(share, 1e-9))).sum()
     assert visits[1.0] > visits[0.0] + 0.3

@@ -171,4 +171,50 @@ RECORDS: tuple[Record, ...] = (
             TRUNCATION,
         ),
     ),
+    Record(
+        key="capo",
+        summary="clipped ratios of the samples whose own step would not throw them too far",
+        make="jaxac.algos.on_policy.capo:make",
+        defaults="jaxac.algos.on_policy.capo:capo",
+        paper=Paper(
+            "Stabilizing Policy Gradients for Sample-Efficient Reinforcement Learning in LLM "
+            "Reasoning",
+            2025,
+            "arXiv:2510.00819",
+            "Melo, Abate, Gal",
+        ),
+        actions=("Discrete", "Box"),
+        row="S064",
+        deviations=(
+            ANSWERS,
+            "what a step moves is modelled by one number, not by the last layer's features and "
+            "Adam's moments",
+            "Fisher's matrix is the distribution's, where the code has the square of the action "
+            "taken",
+            STANDARD,
+            TRUNCATION,
+        ),
+    ),
+    Record(
+        key="epo",
+        summary="PPO with a bonus for entropy and a penalty where it leaves its historical band",
+        make="jaxac.algos.on_policy.epo:make",
+        defaults="jaxac.algos.on_policy.epo:epo",
+        paper=Paper(
+            "EPO: Entropy-regularized Policy Optimization for LLM Agents Reinforcement Learning",
+            2025,
+            "arXiv:2509.22576",
+            "Xu, Zhao, Wang, Li, Jin, Jin, Mei, Wan, Metaxas",
+        ),
+        actions=("Discrete", "Box"),
+        row="S066",
+        deviations=(
+            "the penalty is the distance to the band, where theirs is constant outside it, without "
+            "a gradient",
+            "of the mean entropy of minibatches, not of turns and tokens",
+            "its weight is constant, unless a schedule stands in its place",
+            STANDARD,
+            TRUNCATION,
+        ),
+    ),
 )
