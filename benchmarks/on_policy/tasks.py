@@ -25,7 +25,7 @@ ABOUT = "the settings that ship for PPO on it"
 TASKS = {
     "cartpole": Task("CartPole-v1", 100_000, CARTPOLE, ABOUT),
     "pendulum": Task("Pendulum-v1", 200_000, PENDULUM, ABOUT),
-    "toll": Task(
+    "hazards": Task(
         "tabular/Hazards-3x6",
         100_000,
         {**CARTPOLE, "bound": 0.0, "multiplier.rate": 1.0},
@@ -35,6 +35,8 @@ TASKS = {
 SHORT = {"num_steps": 5, "num_minibatches": 1, "learning_rate": 2e-3}
 """Of methods with one gradient step to a short rollout."""
 NATURAL = {"learning_rate": 1e-3, "num_epochs": 10}
+BOLD = {"surrogate": "Ratio", "learning_rate": 0.02}
+"""Nothing holds the policy, at a rate at which it is thrown about."""
 PATHWISE = {
     "num_epochs": 8,
     "num_minibatches": 10,
@@ -64,11 +66,15 @@ ROWS = [
             ("copg", {}),
             ("p3o", {}),
             ("bapo", {}),
+            ("capo", {}),
+            ("epo", {}),
             ("ppg", {"num_rollouts": 10}),
             ("rnd", {}),
         )
     ],
     Row("cartpole", "trpo", "trpo", "ppo", NATURAL, least=475.0),
+    Row("cartpole", "ppo, ratios at 0.02", "ppo", "ppo", BOLD),
+    Row("cartpole", "capo, ratios at 0.02", "capo", "ppo, ratios at 0.02", BOLD),
     Row("pendulum", "ppo", "ppo"),
     *[
         Row("pendulum", name, name, "ppo", changes)
@@ -85,9 +91,9 @@ ROWS = [
             ("reppo", PATHWISE),
         )
     ],
-    Row("toll", "ppo", "ppo"),
-    Row("toll", "lagrangian", "lagrangian", "ppo"),
-    Row("toll", "reload", "reload", "lagrangian"),
+    Row("hazards", "ppo", "ppo"),
+    Row("hazards", "lagrangian", "lagrangian", "ppo"),
+    Row("hazards", "reload", "reload", "lagrangian"),
 ]
 
 BOOK = Book(TASKS, ROWS)
