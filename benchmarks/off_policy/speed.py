@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.peers import five_values
 from jaxac import config, registry
 from jaxac.algos.off_policy import sac
 
@@ -44,14 +45,8 @@ def rejax(hidden: tuple[int, int], capacity: int, updates: int) -> Callable[[], 
     from rejax import SAC
 
     env, params = gymnax.make(ENV)
-
-    def step(*args):
-        obs, state, reward, terminated, truncated, info = type(env).step(env, *args)
-        return obs, state, reward, terminated | truncated, info
-
-    env.step = step  # Rejax is written for the five values that gymnax gave before its version 1
     theirs = SAC.create(
-        env=env,
+        env=five_values(env),
         env_params=params,
         agent_kwargs={"hidden_layer_sizes": hidden},
         num_envs=1,

@@ -13,7 +13,7 @@ from jaxac.core import replace
 from jaxac.nets.actor_critic import ActorCritic
 from jaxac.ops.advantage import Unscaled
 from jaxac.ops.optimiser import SGD, Adam
-from jaxac.ops.proximity import Adaptive, Forward, Free, Mirror
+from jaxac.ops.proximity import Adaptive, Controlled, Forward, Free, Mirror
 from jaxac.ops.surrogate import Ratio
 from jaxac.runners import advantage
 from jaxac.runners.advantage import Batch, Learner, Rollout
@@ -95,3 +95,15 @@ def test_the_cost_doubles_or_halves_as_the_policy_goes_too_far_or_not_far_enough
     hp = ppo_kl.ppo_kl(**COMMON, optimiser=SGD(), num_epochs=5)
     assert learned(replace(hp, learning_rate=10.0))[2] == 2.0
     assert learned(replace(hp, learning_rate=1e-4))[2] == 0.5
+
+
+def test_a_controller_settles_where_the_kl_is_its_target():
+    """Of updates that go less far the dearer it is: KL = 0.1 / (1 + price)."""
+    law = Controlled(target=0.02)
+    memory = law.init()
+    one = jnp.ones(3)
+    for _ in range(300):
+        price = float(law(memory, one, 0.0 * one)[0])
+        memory = law.update(memory, 0.1 / (1.0 + price) * one)
+    assert abs(0.1 / (1.0 + price) - 0.02) < 1e-3
+    assert float(law(law.init(), one, one)[0]) == 0.0, "nothing costs before it was measured"
