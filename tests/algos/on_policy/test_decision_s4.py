@@ -10,7 +10,7 @@ import pytest
 
 from jaxac.algos.on_policy import decision_s4, ppo, recurrent_ppo
 from jaxac.core import replace
-from jaxac.envs import memory
+from jaxac.envs import memory, probes
 from jaxac.envs.wrap import wrap
 from jaxac.envs.wrappers import ReturnToGo
 from jaxac.errors import ConfigError
@@ -254,3 +254,31 @@ def test_a_network_that_does_not_see_whole_episodes_is_refused():
         decision_s4.make(ENV).init(jax.random.key(0), hp)
     with pytest.raises(ConfigError, match="use TwoMemories"):
         decision_s4.fit(jax.random.key(0), ENV, hp, collected()[0], cloning.Fit())
+
+
+def test_fits_are_lanes_and_serve_actions_of_a_box():
+    """The best action is half of what is seen, and random ones lie around it."""
+    env = wrap(probes.make("ContinuousAction"), ReturnToGo(1.0))
+    hp = replace(HP, net=TwoMemories(S4D(8, 4), hidden=(16,)))
+    obs = jax.random.choice(jax.random.key(0), jnp.array([-1.0, 1.0]), (1, 256, 1))
+    action = 0.5 * obs + 0.5 * jax.random.normal(jax.random.key(1), obs.shape)
+    seen = jnp.concatenate([obs, 1.0 - jnp.square(action - 0.5 * obs)], -1)
+    data = cloning.Episodes(seen, action, jnp.ones((1, 256), bool))
+
+    @jax.jit
+    @jax.vmap
+    def run(rate):
+        plan = cloning.Fit(learning_rate=rate, num_steps=300)
+        params, losses = decision_s4.fit(jax.random.key(0), env, hp, data, plan)
+        built = advantage.parts(env, hp)
+        seen = jnp.array([[-1.0, 1.0], [1.0, 1.0]])
+        out, _, _ = built.net.step(params, built.net.start(2), seen)
+        return losses, built.head.decode(built.head.mode(out))[:, 0]
+
+    rates = jnp.array([0.0, 1e-2])
+    assert "lapack" not in str(run.lower(rates).compile().as_text()).lower()
+    losses, found = run(rates)
+    np.testing.assert_allclose(found[1], [-0.5, 0.5], atol=0.15)
+    assert np.abs(found[0]).max() < 0.1
+    entropy = 0.5 * np.log(2 * np.pi * np.e * 0.25)  # of the actions, nats
+    np.testing.assert_allclose(losses[1, -50:].mean(), entropy, atol=0.1)
