@@ -43,6 +43,9 @@ class Network(NamedTuple):
     aside: Callable[[Params, Any, Any, Array], Array] | None = None
     """`aside(params, carry, obs, reset) -> value` [T, N]: what the policy's own trunk says of the
     value, for architectures that ask it."""
+    episodes: Callable[[Params, Any], tuple[Array, Array]] | None = None
+    """`episodes(params, obs) -> out, value` of whole episodes [T, N, ...], each from its first
+    step: `scan` without carry and resets, by convolution where memories are one."""
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from jaxac.nets import mlp
 from jaxac.nets.activation import Activation
 from jaxac.nets.actor_critic import ENCODER, VALUE_GAIN, VIEWS, Network, legal_only
 from jaxac.nets.initialise import Initialiser, orthogonal
-from jaxac.nets.memory import GRU, Core
+from jaxac.nets.memory import GRU, Core, episodes
 from jaxac.nets.trunk import Encoder, on_encoder
 
 HIDDEN = field((64,), "widths of the dense layers below the memory", within="[1, inf)")
@@ -42,6 +42,9 @@ class _Stem(NamedTuple):
 
     def scan(self, params, carry, obs, reset) -> tuple[Array, Any]:
         return self.core.scan(params["core"], carry, self._features(params, obs), reset)
+
+    def episodes(self, params, obs) -> Array:
+        return episodes(self.core, params["core"], self._features(params, obs))
 
     def _features(self, params, obs):
         return cast(Array, self.encoder.apply(params["encoder"], obs))
@@ -119,12 +122,14 @@ def _network(plan: Recurrent | TwoMemories, head, observation_space, views) -> N
     def start(num_envs):
         return {name: stem.start(num_envs) for name, stem in stems.items()}
 
+    def last(params, obs, outputs):
+        out = restrict(cast(Array, policy.apply(params["out"], outputs[0])), obs)
+        return out, cast(Array, value.apply(params["value"], outputs[-1]))
+
     def above(params, obs, remembered: Callable[[str], tuple[Array, Any]]):
         found = {name: remembered(name) for name in stems}
-        outputs = [y for y, _ in found.values()]
-        out = restrict(cast(Array, policy.apply(params["out"], outputs[0])), obs)
         carry = {name: memory for name, (_, memory) in found.items()}
-        return out, cast(Array, value.apply(params["value"], outputs[-1])), carry
+        return *last(params, obs, [y for y, _ in found.values()]), carry
 
     def step(params, carry, obs):
         def remembered(name):
@@ -138,7 +143,11 @@ def _network(plan: Recurrent | TwoMemories, head, observation_space, views) -> N
 
         return above(params, obs, remembered)
 
-    return Network(init, start, step, scan)
+    def whole(params, obs):
+        outputs = [stem.episodes(params[name], view(obs, name)) for name, stem in stems.items()]
+        return last(params, obs, outputs)
+
+    return Network(init, start, step, scan, episodes=whole)
 
 
 def _stem(plan: Recurrent | TwoMemories, space: Box) -> _Stem:

@@ -141,6 +141,23 @@ RATE = field(3e-4, "step size", within="[0, inf)", search=(1e-4, 3e-4, 1e-3))
 OPTIMISER = field(Adam(eps=1e-8), "the optimiser")
 
 
+def only(optimiser: optax.GradientTransformation, learns: Any) -> optax.GradientTransformation:
+    """`optimiser`, with steps and gradients of 0 for the leaves that `learns` says False of.
+
+    `learns` is a tree like the parameters', of bool, which may be traced. What stands still is not
+    in a gradient's norm; moments of it fade.
+    """
+
+    def alone(updates):
+        return jax.tree.map(lambda x, on: jnp.where(on, x, 0.0), updates, learns)
+
+    def update(updates, state, params=None):
+        steps, state = optimiser.update(alone(updates), state, params)
+        return alone(steps), state
+
+    return optax.GradientTransformation(optimiser.init, update)
+
+
 def descend(
     loss: Callable[[Any], tuple[Float[Array, ""], T]],
     optimiser: optax.GradientTransformation,

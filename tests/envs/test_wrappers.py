@@ -12,6 +12,7 @@ import pytest
 import jaxac
 from jaxac.core import field, frozen, replace
 from jaxac.envs import Box, Discrete, Env, TimeStep, loop, resets, wrappers
+from jaxac.envs.check import check_env
 from jaxac.envs.params import env_params, set_env_params
 from jaxac.envs.wrap import Held, WrappedParams, innermost, wrap
 from jaxac.envs.wrappers import words
@@ -136,6 +137,11 @@ def with_time(obs, t):
     return np.concatenate([obs[t], share], -1)
 
 
+def asked(obs, t):
+    """Five are asked of the episode; every step has earned the place it led to."""
+    return np.append(obs[t], 5.0 - sum(x[0] - 1.0 for x in obs[1 : t + 1]))
+
+
 LOW, HIGH = (np.array(x) for x in (SPACES["vector"].low, SPACES["vector"].high))
 MEAN, STD = np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.0, 2.0])
 OBSERVATIONS = [
@@ -154,6 +160,7 @@ OBSERVATIONS = [
     (wrappers.FrameStack(1), "vector", stacked(1)),
     (wrappers.TimeAware(), "vector", with_time),
     (wrappers.TimeAware(), "floats", with_time),
+    (wrappers.ReturnToGo(5.0), "vector", asked),
 ]
 
 
@@ -426,6 +433,18 @@ def test_an_own_cut_of_the_environment_pays_too():
     np.testing.assert_allclose(steps.reward[first], want[: first + 1].sum(), rtol=1e-5)
 
 
+def test_the_return_that_is_asked_is_traced_and_asked_anew_of_each_episode():
+    env = wrap(walk("endless", end=3.0), wrappers.ReturnToGo())
+    params = set_env_params(env.params, {"ReturnToGo.desired": 2.5})
+    before, outcome = jax.device_get(jax.jit(lambda a: _looped(env, params, a))(STEPS))
+    owed = 2.5 - before.episode_return
+    np.testing.assert_allclose(before.obs[..., -1], owed, rtol=1e-5, atol=1e-5)
+    last = outcome.final_obs[..., -1]
+    np.testing.assert_allclose(last, 2.5 - outcome.episode_return, rtol=1e-5, atol=1e-5)
+    assert outcome.done.any() and (before.obs[1:][outcome.done[:-1]][:, -1] == 2.5).all()
+    assert check_env(env).findings == ()
+
+
 STACK = wrap(walk("vector", end=3.0), wrappers.FrameStack(3), wrappers.TimeAware())
 
 
@@ -634,6 +653,8 @@ UNBOUNDED = walk(actions=Box((1,)))
         (walk("image"), [wrappers.ObservationNoise()], "floating-point.*uint8"),
         (walk("image"), [wrappers.ClipObservation()], "floating-point.*uint8"),
         (walk("grid"), [wrappers.TimeAware()], "put FlattenObservation before it"),
+        (walk("grid"), [wrappers.ReturnToGo()], "ReturnToGo adds to a vector.*FlattenObservation"),
+        (walk(agents=2), [wrappers.ReturnToGo()], "vector that one agent sees"),
         (walk(actions=Discrete(3)), [wrappers.RescaleAction()], r"Box of actions.*Discrete\(3\)"),
         (walk(actions=Discrete(3)), [wrappers.ClipAction()], r"Box of actions.*Discrete\(3\)"),
         (walk(actions=Discrete(3)), [wrappers.ActionNoise()], r"Box of actions.*Discrete\(3\)"),

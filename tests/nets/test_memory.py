@@ -22,10 +22,12 @@ from jaxac.nets.memory import (
     RTRL,
     S4D,
     S5,
+    Convolutional,
     Core,
     SinkKV,
     Stacked,
     Transformer,
+    episodes,
     linear,
     s4d,
     s5,
@@ -103,6 +105,14 @@ def test_all_at_once_is_step_by_step_with_resets(name):
     close(at_once, steps)
     on = ~RESET[1:]
     close(following[on], at_once[0][1:][on])  # memories of many steps at once, as they are valued
+
+
+def test_whole_episodes_are_those_from_zeros(name):
+    core, xs = CORES[name], normal(2 * T, N, F)
+    params, never = ran(name)[0], jnp.zeros((2 * T, N), bool)
+    at_once = jax.jit(lambda xs: core.scan(params, core.start(N, F), xs, never)[0])(xs)
+    close(jax.jit(lambda xs: episodes(core, params, xs))(xs), at_once)
+    assert isinstance(core, Convolutional) == (name in ("S4D", "two transformers"))
 
 
 def test_a_reset_forgets_exactly_and_nothing_else_does(name):

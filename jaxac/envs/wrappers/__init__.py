@@ -16,6 +16,7 @@ from jaxac.envs.wrappers.observation import LastStep as LastStep
 from jaxac.envs.wrappers.observation import NormaliseObservation as NormaliseObservation
 from jaxac.envs.wrappers.observation import ObservationNoise as ObservationNoise
 from jaxac.envs.wrappers.observation import RescaleObservation as RescaleObservation
+from jaxac.envs.wrappers.observation import ReturnToGo as ReturnToGo
 from jaxac.envs.wrappers.observation import ScaleImage as ScaleImage
 from jaxac.envs.wrappers.observation import TimeAware as TimeAware
 from jaxac.envs.wrappers.reward import ClipReward as ClipReward

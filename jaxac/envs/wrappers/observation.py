@@ -214,12 +214,7 @@ class LastStep:
     """
 
     def __call__(self, env):
-        space = _floating(self, env)
-        if len(space.shape) != 1 or env.num_agents is not None:
-            raise EnvError(
-                f"LastStep adds to a vector that one agent sees, but {env.name} observes {space}; "
-                "put FlattenObservation before it"
-            )
+        space = _vector(self, env)
         acts = env.action_space
         discrete = isinstance(acts, Discrete)
         num = acts.n if discrete else acts.size
@@ -241,6 +236,37 @@ class LastStep:
         low, high = space.bounds
         low = np.concatenate([low, np.minimum(least, 0.0).ravel(), [-np.inf]])
         high = np.concatenate([high, np.maximum(most, 0.0).ravel(), [np.inf]])
+        return _seen(env, reset, step, _box(low, high, space.dtype))
+
+
+@frozen
+class ReturnToGo:
+    """The return that is asked of an episode, less what it has earned, beside a vector.
+
+    So a policy can be told how well to do: Srivastava et al. 2019, arXiv:1912.02877, and Chen et
+    al. 2021, arXiv:2106.01345. Rewards are those under this wrapper, undiscounted. Raises
+    `EnvError` for observations that are no vectors, and for several agents.
+    """
+
+    desired: Scalar = field(0.0, "return that is asked of an episode, in units of reward")
+
+    def __call__(self, env):
+        space = _vector(self, env)
+
+        def beside(obs, earned):
+            return _change(obs, lambda x: jnp.append(x, self.desired - earned).astype(x.dtype))
+
+        def reset(key, params):
+            state, obs = env.reset(key, params)
+            earned = jnp.float32(0.0)
+            return Held(state, earned), beside(obs, earned)
+
+        def step(key, state, action, params):
+            inner, s = env.step(key, state.env, action, params)
+            earned = state.memory + s.reward
+            return Held(inner, earned), replace(s, obs=beside(s.obs, earned))
+
+        low, high = (np.append(x, y) for x, y in zip(space.bounds, (-np.inf, np.inf), strict=True))
         return _seen(env, reset, step, _box(low, high, space.dtype))
 
 
@@ -295,6 +321,16 @@ def _floating(wrapper: Any, env: Env) -> Box:
         raise EnvError(
             f"{type(wrapper).__name__} needs floating-point observations, but {env.name} observes "
             f"{space}; put ScaleImage or NormaliseObservation before it"
+        )
+    return space
+
+
+def _vector(wrapper: Any, env: Env) -> Box:
+    space = _floating(wrapper, env)
+    if len(space.shape) != 1 or env.num_agents is not None:
+        raise EnvError(
+            f"{type(wrapper).__name__} adds to a vector that one agent sees, but {env.name} "
+            f"observes {space}; put FlattenObservation before it"
         )
     return space
 

@@ -1,6 +1,8 @@
 """Memories: recurrent cores behind one interface, each a frozen plan of pure functions."""
 
+from jaxac.nets.memory.contract import Convolutional as Convolutional
 from jaxac.nets.memory.contract import Core as Core
+from jaxac.nets.memory.contract import episodes as episodes
 from jaxac.nets.memory.elstm import ELSTM as ELSTM
 from jaxac.nets.memory.gru import GRU as GRU
 from jaxac.nets.memory.lru import LRU as LRU

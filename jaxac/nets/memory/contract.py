@@ -44,6 +44,23 @@ class Core(Protocol):
         ...
 
 
+@runtime_checkable
+class Convolutional(Protocol):
+    """What a core may be beside that."""
+
+    def convolve(self, params: Params, xs: Float[Array, "T N F"]) -> Float[Array, "T N H"]:
+        """What `scan` makes of episodes from their first step, memories left out."""
+        ...
+
+
+def episodes(core: Core, params: Params, xs: Float[Array, "T N F"]) -> Float[Array, "T N H"]:
+    """What a memory makes of whole episodes, each from its first step: by convolution if it can."""
+    if isinstance(core, Convolutional):
+        return core.convolve(params, xs)
+    never = jnp.zeros(xs.shape[:2], bool)
+    return core.scan(params, core.start(*xs.shape[1:]), xs, never)[0]
+
+
 def in_sequence(
     recur: Callable[[Any, Any], tuple[Array, Any]], carry: Any, xs: Any, reset: Bool[Array, "T N"]
 ) -> tuple[Array, Any]:

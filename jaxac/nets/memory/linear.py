@@ -58,7 +58,7 @@ def step(dynamics: Dynamics, block: Params, carry: Array, x: Array) -> tuple[Arr
     skip = dense(block["in"], x)
     features = standardised(skip)
     state = dynamics.decay * whole(carry) + dynamics.drive(features)
-    return _out(dynamics, block, skip, features, state), parts(state)
+    return _out(dynamics.through, block, skip, features, dynamics.read(state)), parts(state)
 
 
 def scan(
@@ -68,7 +68,19 @@ def scan(
     skip = dense(block["in"], xs)
     features = standardised(skip)
     found = states(dynamics.decay, dynamics.drive(features), whole(carry), reset)
-    return _out(dynamics, block, skip, features, found), parts(found)
+    return _out(dynamics.through, block, skip, features, dynamics.read(found)), parts(found)
+
+
+def around(
+    system: Callable[[Float[Array, "T N H"]], Float[Array, "T N H"]],
+    through: Float[Array, " H"],
+    block: Params,
+    xs: Array,
+) -> Float[Array, "T N H"]:
+    """What comes out of a residual block around `system`, of which no state is asked."""
+    skip = dense(block["in"], xs)
+    features = standardised(skip)
+    return _out(through, block, skip, features, system(features))
 
 
 def parts(z: Complex[Array, "*S"]) -> Float[Array, "*S 2"]:
@@ -81,6 +93,6 @@ def whole(x: Float[Array, "*S 2"]) -> Complex[Array, "*S"]:
     return jax.lax.complex(x[..., 0], x[..., 1])
 
 
-def _out(dynamics, block, skip, features, state):
-    y = jax.nn.gelu(dynamics.read(state) + dynamics.through * features)
+def _out(through, block, skip, features, read):
+    y = jax.nn.gelu(read + through * features)
     return skip + y * jax.nn.sigmoid(dense(block["gate"], y))

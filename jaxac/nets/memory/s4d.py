@@ -48,6 +48,10 @@ class S4D:
     def scan(self, params, carry, xs, reset):
         return linear.scan(_dynamics(params), params["block"], carry, xs, reset)
 
+    def convolve(self, params, xs):
+        answer = kernel(params, xs.shape[0])
+        return linear.around(lambda u: convolved(answer, u), params["d"], params["block"], xs)
+
 
 def kernel(params: Params, length: int) -> Float[Array, "T H"]:
     """What a feature of 1 adds to the output of its own system t steps later (eq. 6)."""

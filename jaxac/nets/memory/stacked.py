@@ -3,7 +3,7 @@
 import jax
 
 from jaxac.core import Static, field, frozen
-from jaxac.nets.memory.contract import Core
+from jaxac.nets.memory.contract import Core, episodes
 from jaxac.nets.memory.transformer import Transformer
 
 
@@ -34,6 +34,11 @@ class Stacked:
             xs, memories = self.core.scan(p, memory, xs, reset)
             after.append(memories)
         return xs, after
+
+    def convolve(self, params, xs):
+        for p in params:
+            xs = episodes(self.core, p, xs)
+        return xs
 
     def _sizes(self, num_in: int) -> list[int]:
         """How many features each takes."""

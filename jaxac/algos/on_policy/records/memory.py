@@ -70,4 +70,27 @@ RECORDS: tuple[Record, ...] = (
             TRUNCATION,
         ),
     ),
+    Record(
+        key="decision_s4",
+        summary="a policy on a state-space memory that was fitted to episodes, trained by acting",
+        make="jaxac.algos.on_policy.decision_s4:make",
+        defaults="jaxac.algos.on_policy.decision_s4:decision_s4",
+        paper=Paper(
+            "Decision S4: Efficient Sequence-Based RL via State Spaces Layers",
+            2023,
+            "arXiv:2306.05167",
+            "Bar-David, Zimerman, Nachmani, Wolf",
+        ),
+        actions=("Discrete", "Box"),
+        row="S252",
+        deviations=(
+            "PPO, in place of a deterministic actor-critic that replays",
+            "diagonal state spaces (S4D), in place of S4; one block unless stacked",
+            "the off-policy stage maximises likelihood, in place of a squared distance, and is a "
+            "function of its own: `fit`, then `begin`",
+            "the last action and the return to go are seen where wrappers show them; the return "
+            "that is asked for is not raised by itself",
+            TRUNCATION,
+        ),
+    ),
 )
