@@ -98,7 +98,6 @@ ROWS = [
             ("dueling_dqn", "dqn"),
             ("munchausen_dqn", "dqn"),
             ("c51", "dqn"),
-            ("qr_dqn", "dqn"),
             ("iqn", "qr_dqn"),
             ("iterated_qn", "dqn"),
             ("rainbow", "dqn"),
@@ -107,6 +106,7 @@ ROWS = [
             ("sdsac", "sac_discrete"),
         )
     ],
+    Row("cartpole", "qr_dqn", "qr_dqn", "dqn", {"returns.num": 50}),
     Row("cartpole", "domo_ac, a step ahead", "domo_ac", "dqn", {**FEW, "lookahead": 1}),
     Row("cartpole", "domo_ac", "domo_ac", "domo_ac, a step ahead", FEW),
     *[

@@ -63,6 +63,7 @@ def solo(plan, run, sweep):
     return make_plan(dataclasses.replace(sweep, **one))
 
 
+@pytest.mark.usual_emitters
 def test_a_lane_is_bit_for_bit_the_solo_run(swept):
     """Lanes take turns on a CPU where their arrays are not tiny, so nothing of theirs is mixed."""
     plan, program, (params, metrics) = swept

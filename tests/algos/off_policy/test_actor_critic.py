@@ -91,6 +91,7 @@ def test_critics_of_an_ensemble_learn_apart(run, stepped):
     assert_close(*first, rtol=1e-6)
 
 
+@pytest.mark.usual_emitters
 def test_td3_without_its_three_changes_is_ddpg():
     """One critic, a policy step to each critic step, no noise in targets: bit for bit."""
     base = ddpg.ddpg()

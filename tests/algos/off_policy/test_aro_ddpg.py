@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxac import config
 from jaxac.algos.off_policy import aro_ddpg
@@ -78,6 +79,7 @@ def test_gain_and_average_reward_are_those_of_the_riccati_equation():
     np.testing.assert_allclose(weights, want, rtol=1e-2)
 
 
+@pytest.mark.usual_emitters
 def test_a_constant_in_the_rewards_moves_rho_alone():
     """In the regulator, from a rho that is the constant at first: all else as without it."""
     plain, moved = lqr(0.0), lqr(2.0)
@@ -97,6 +99,7 @@ def test_a_constant_in_the_rewards_moves_rho_alone_in_the_runner():
     assert_close(runs[0].params, runs[1].params, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.usual_emitters
 def test_a_rho_held_at_zero_gives_the_discounted_method():
     """Rounds against `OneStep` in the slot, bit for bit; a rho that learns changes it."""
     hp = tiny(aro_ddpg.aro_ddpg(gamma=0.9))

@@ -19,6 +19,7 @@ from .short import ENV, applied, assert_equal, drawn, learned, tiny
 TRUNK = "critic.net.trunk."
 
 
+@pytest.mark.usual_emitters
 def test_no_dropout_no_normalisation_and_one_step_are_sac():
     limit = {"critic_steps": 1, "actor.reduce": Min(), TRUNK + "norm": Unnormalised()}
     limit[TRUNK + "drop.rate"] = 0.0
@@ -29,6 +30,7 @@ def test_no_dropout_no_normalisation_and_one_step_are_sac():
         assert_equal(dropping.params["critic"], base.params["critic"])
 
 
+@pytest.mark.usual_emitters
 def test_a_rate_of_zero_is_a_trunk_that_keeps_everything():
     """SAC with layer normalisation, at 20 critic steps a step."""
     none = tiny(droq.droq(), **{TRUNK + "drop.rate": 0.0})

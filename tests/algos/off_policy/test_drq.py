@@ -132,6 +132,7 @@ def test_vectors_are_not_shifted_and_copies_come_one_after_the_other():
     assert got["policy"].shape == (6, 4, 4, 1)
 
 
+@pytest.mark.usual_emitters
 def test_without_padding_it_is_sac_from_pixels():
     """One copy of each, `Shift(0)` against none at all: the critics' step, bit for bit."""
     got = critics_stepped(PIXELS, small(**STILL))

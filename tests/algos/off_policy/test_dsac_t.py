@@ -96,6 +96,7 @@ def test_the_means_gradient_is_the_error_over_the_variance_times_the_weight(run)
     np.testing.assert_allclose(gradient(hp.critic.returns, out, goal)[..., 0], want, rtol=1e-4)
 
 
+@pytest.mark.usual_emitters
 def test_drawn_targets_and_held_spreads_give_the_first_version():
     """One critic, no substitution, weight 1 and DSAC's clipping: bit for bit."""
     base = tiny(dsac_v1.dsac_v1())

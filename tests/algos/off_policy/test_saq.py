@@ -99,6 +99,7 @@ def batch_of(num=8):
     return Batch(obs, action, reward, discount, final_obs, jnp.ones(num), jnp.arange(num))
 
 
+@pytest.mark.usual_emitters
 def test_on_a_grid_it_is_dqn_on_its_codes():
     """A gradient step, the greedy action and the value, bit for bit; the penalty too."""
     grid = Grid(5)

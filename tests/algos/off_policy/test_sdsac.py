@@ -46,6 +46,7 @@ def assert_equal(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+@pytest.mark.usual_emitters
 def test_without_its_changes_it_is_discrete_sac():
     """Bit for bit: no weight on changes, the plain loss, the least critic."""
     hp = sdsac.sdsac()

@@ -121,6 +121,7 @@ def test_the_calm_arm_is_worth_more_from_the_beta_by_hand_on():
         assert int(returns.mean(out).argmax()) == best
 
 
+@pytest.mark.usual_emitters
 def test_without_beta_and_dropout_it_is_distributional_sac_of_one_critic():
     """Rounds of `sac` with a Gaussian that is not cautious and layers that lose nothing."""
     hp = config.configure(

