@@ -101,11 +101,11 @@ ROWS = [
             ("iqn", "qr_dqn"),
             ("iterated_qn", "dqn"),
             ("rainbow", "dqn"),
-            ("pqn", "dqn"),
             ("sac_discrete", "dqn"),
             ("sdsac", "sac_discrete"),
         )
     ],
+    Row("cartpole", "pqn", "pqn", "dqn", {"num_envs": 8}),
     Row("cartpole", "qr_dqn", "qr_dqn", "dqn", {"returns.num": 50}),
     Row("cartpole", "domo_ac, a step ahead", "domo_ac", "dqn", {**FEW, "lookahead": 1}),
     Row("cartpole", "domo_ac", "domo_ac", "domo_ac, a step ahead", FEW),
