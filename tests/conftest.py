@@ -65,7 +65,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     done = subprocess.run(
         command, env=environ, cwd=pyfuncitem.config.rootpath, capture_output=True, text=True
     )
-    if done.returncode:
+    if done.returncode or "1 passed" not in done.stdout:
         pytest.fail(done.stdout + done.stderr, pytrace=False)
     return True
 

@@ -47,7 +47,8 @@ class Banded:
     """A penalty on leaving a band around the mean of all entropies until now.
 
     The band is from `low` to `high` times that mean (of a negative one, as far from it). There is
-    none until an update has been made.
+    none until an update has been made. It is for discrete actions, whose entropy is above 0:
+    where a density's mean entropy passes 0 the band has no width.
 
     Source: Xu et al. 2025, arXiv:2509.22576 (EPO). Departs: the penalty is the distance to the
     band, where the paper's is constant outside it, without a gradient; entropies are those of

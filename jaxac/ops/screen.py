@@ -46,7 +46,8 @@ class Curvature:
     Source: Melo, Abate & Gal 2025, arXiv:2510.00819 (CAPO), and the authors' code, whose model is
     that all but the last layer stay. Departs: d is `reach` times g, where theirs has the squared
     norm of the last layer's input, times the learning rate, scaled by Adam's moments; F is the
-    distribution's, theirs the square of the action taken.
+    distribution's, theirs the square of the action taken. It is of gains that are each of their own
+    sample: those of pairs (`jaxac.ops.surrogate_pair`) are foreseen with all steps taken at once.
     """
 
     reach: Scalar = field(

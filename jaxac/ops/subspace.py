@@ -39,6 +39,8 @@ class SingularValues:
     """The largest singular values of each matrix; its singular vectors and all else stay.
 
     A matrix U diag(s) V' + rest is moved by s alone, so a search has `rank` numbers to a layer.
+    They are found by iteration: where values are close to each other, as those of an orthogonal
+    matrix are, U and V span what they and their neighbours do. A matrix of zeros cannot be moved.
 
     Source: Korotyshova et al. 2025, arXiv:2507.04453 (ESSA). Departs: values are of the matrix, not
     of a low-rank adapter beside it.

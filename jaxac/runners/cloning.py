@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from jaxac.core import Key, Params, Scalar, Static, field, frozen
+from jaxac.core import Key, Params, Scalar, Static, field, frozen, scheduled
 from jaxac.envs.contract import Env, view
 from jaxac.errors import ConfigError
 from jaxac.nets.actor_critic import Network
+from jaxac.ops.normalise import Standard
 from jaxac.ops.optimiser import Adam, Optimiser, descend
 from jaxac.runners import advantage
 from jaxac.runners.on_policy import Trajectory
@@ -78,19 +79,29 @@ def fit(
 ) -> tuple[Params, Float[Array, " num_steps"]]:
     """Parameters of the networks `hp.net`, the policy fitted to episodes; and `surprise` by step.
 
-    What the value alone has gets no gradient. Observations are normalised by what `hp` says
-    before any data. Raises what `check` does, and `EnvError` for a network that does not fit the
-    environment.
+    What the value alone has gets no gradient. Schedules of `hp` are at their start, those of `plan`
+    go on with its steps. Raises what `check` does, `ConfigError` for observations that are
+    normalised by running statistics, and `EnvError` for a network that does not fit.
     """
+    hp = scheduled(hp, jnp.zeros(()))
     built = advantage.parts(env, hp)
     check(hp, built.net)
+    if isinstance(hp.norm.obs, Standard):
+        raise ConfigError(
+            "norm.obs",
+            "Standard follows a run's own data, of which a fitted policy has seen none; use Affine",
+        )
     key_init, key_batches = jax.random.split(key)
     first = jax.tree.map(lambda x: x[0], episodes.obs)
     stats = hp.norm.obs.init(jax.tree.map(lambda x: x[0], first))
-    clip = optax.clip_by_global_norm(plan.max_grad_norm)
-    optimiser = optax.chain(clip, plan.optimiser(plan.learning_rate))
 
-    def step(carried, key):
+    def optimiser(progress):
+        now = scheduled(plan, progress)
+        clip = optax.clip_by_global_norm(now.max_grad_norm)
+        return optax.chain(clip, now.optimiser(now.learning_rate))
+
+    def step(carried, row):
+        key, progress = row
         drawn = jax.random.randint(key, (plan.batch_size,), 0, episodes.there.shape[1])
         batch = jax.tree.map(lambda x: x[:, drawn], episodes)
         batch = Episodes(hp.norm.obs(stats, batch.obs), batch.action, batch.there)
@@ -99,10 +110,12 @@ def fit(
             total = surprise(built, params, batch)
             return total, total
 
-        params, opt_state, total = descend(loss, optimiser, *carried)
+        params, opt_state, total = descend(loss, optimiser(progress), *carried)
         return (params, opt_state), total
 
     params = built.net.init(key_init, first)
     keys = jax.random.split(key_batches, plan.num_steps)
-    (params, _), losses = jax.lax.scan(step, (params, optimiser.init(params)), keys)
+    progress = jnp.arange(plan.num_steps) / plan.num_steps
+    begin = params, optimiser(progress[0]).init(params)
+    (params, _), losses = jax.lax.scan(step, begin, (keys, progress))
     return params, losses

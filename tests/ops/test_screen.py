@@ -1,7 +1,7 @@
 """What a step would do is foreseen to second order, and samples beyond bounds are left out."""
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,12 @@ from jaxac.core import replace
 from jaxac.envs import Box, Discrete
 from jaxac.heads import Default
 from jaxac.nets.actor_critic import ActorCritic
+from jaxac.ops.advantage import Unscaled
 from jaxac.ops.screen import Curvature
 from jaxac.ops.surrogate import Ratio
+from jaxac.runners import advantage
+from jaxac.runners.advantage import Batch, Learner, Rollout
+from jaxac.runners.on_policy import Trajectory
 
 BATCH, SIZE = 7, 4
 WIDE = Curvature(least=-np.inf, kl=np.inf)
@@ -57,14 +61,14 @@ def test_what_a_small_step_does_is_foreseen_but_for_third_order(space):
 
 
 def test_of_a_softmax_it_is_the_papers_formula():
-    gain, kl, out, action, advantage = functions(Discrete(SIZE))
+    gain, kl, out, action, worth = functions(Discrete(SIZE))
     change, moved = Curvature(reach=0.3).foreseen(gain, kl, out)
     for i in range(BATCH):
         p = np.exp(out[i] - np.logaddexp.reduce(out[i]))
         v = np.eye(SIZE)[action[i]] - p
-        u = 0.3 * float(advantage[i]) * v
+        u = 0.3 * float(worth[i]) * v
         fisher = np.diag(p) - np.outer(p, p)
-        bend = float(advantage[i]) * ((v @ u) ** 2 - u @ fisher @ u)
+        bend = float(worth[i]) * ((v @ u) ** 2 - u @ fisher @ u)
         np.testing.assert_allclose(change[i], u @ u / 0.3 + 0.5 * bend, rtol=1e-4)
         np.testing.assert_allclose(moved[i], 0.5 * u @ fisher @ u, rtol=1e-4)
 
@@ -109,3 +113,26 @@ def test_within_wide_bounds_it_is_ppo():
         np.testing.assert_array_equal(x, y)
     narrow = learned(capo.capo(**small, screen=Curvature(kl=1e-6)))
     assert any(np.abs(x - y).max() > 0.0 for x, y in zip(want, narrow, strict=True))
+
+
+def test_a_sample_that_is_left_out_cannot_make_the_loss_infinite():
+    """Of a ratio beyond float32, with a negative advantage, which the clip does not cut."""
+    env = as_env(mdp.random_walk(5), "walk", time_limit=100)
+    hp = capo.capo(
+        net=ActorCritic(hidden=()), num_envs=2, num_steps=1, num_epochs=1, num_minibatches=1,
+        advantage=Unscaled(),
+    )  # fmt: skip
+    built = advantage.parts(env, hp)
+    obs, action = jnp.eye(5)[None, :2], jnp.asarray([[0, 1]])
+    params = built.net.init(jax.random.key(0), obs[0])
+    log_prob = built.head.log_prob(built.net.scan(params, (), obs, None)[0], action)
+    old = log_prob - jnp.asarray([[0.0, 99.0]])
+    gain = jnp.asarray([[1.0, -1.0]])
+    batch = Batch(obs, action, None, old, 0.0 * gain, gain, 0.0 * gain)
+    traj = cast(Any, Trajectory)(obs, action, old, None, None)
+    rollout = Rollout(traj, (), (), lambda x: x, lambda params, stats: (stats, batch, {}))
+    memory = ppo.remember(jax.random.key(0), hp, params, obs)
+    learner = Learner(params, built.optimiser.init(params), memory)
+    after, _, told = ppo.learn(built, hp, jax.random.key(1), learner, rollout)
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(after.params))
+    assert told["screened_fraction"] == 0.5 and np.isfinite(told["policy_loss"])

@@ -75,13 +75,15 @@ def learn(
     built: Parts, hp: DecisionS4, key: Key, learner: Learner, rollout: Rollout
 ) -> tuple[Learner, Any, Metrics]:
     """The update of `ppo`, of what learns in it."""
-    update = learner.memory["update"]
+    before, update = learner.memory, learner.memory["update"]
     turn = (update + 1) % hp.policy_every == 0
     optimiser = only(built.optimiser, learning(hp.held, learner.params, turn))
     learner, units, metrics = ppo.learn(
         built._replace(optimiser=optimiser), hp, key, learner, rollout
     )
-    memory = {**learner.memory, "update": update + 1}
+    # A rest goes nowhere, which is not news of how far updates go.
+    memory = jax.tree.map(lambda new, old: jnp.where(turn, new, old), learner.memory, before)
+    memory["update"] = update + 1
     return replace(learner, memory=memory), units, metrics
 
 

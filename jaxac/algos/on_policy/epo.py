@@ -2,7 +2,7 @@
 
 Source: Xu et al. 2025, arXiv:2509.22576.
 Against `ppo`: `entropy=Banded()`. At weight 0 it is `ppo`
-(`pytest tests/ops/test_entropy_control.py`).
+(`pytest tests/algos/on_policy/test_epo.py`).
 Departs from the paper: the penalty is the distance to the band, where theirs is constant outside
 it; its weight is constant, unless a schedule stands in its place; it is of steps, not of tokens.
 """

@@ -80,11 +80,12 @@ def learn(
         out, value = output(params, carry, batch)
         before, _ = output(acted, carry, batch)  # dropped where the penalty is none
         penalty = hp.proximity(near, head.kl(before, out), head.kl(out, before))
-        log_ratio = head.log_prob(out, batch.action) - batch.log_prob
         advantage = hp.advantage.minibatch(batch.advantage)
+        weight, told = screened(out, batch, advantage)
+        log_ratio = head.log_prob(out, batch.action) - batch.log_prob
+        log_ratio = jnp.where(weight > 0.0, log_ratio, 0.0)  # or 0 times infinity would be NaN
         gain, pull = jax.vjp(lambda x: hp.surrogate(x, advantage), log_ratio)
         flat = (pull(jnp.ones_like(gain))[0] == 0.0) & (advantage != 0.0)
-        weight, told = screened(out, batch, advantage)
         policy_loss = (penalty - weight * gain).mean()
         value_loss = hp.value_loss(value, batch.value, batch.target).mean()
         entropy = head.entropy(out).mean()
@@ -104,7 +105,8 @@ def learn(
         def gain(x):
             return hp.surrogate(head.log_prob(x, batch.action) - batch.log_prob, advantage)
 
-        return hp.screen(gain, lambda x: head.kl(now, x), now)
+        weight, told = hp.screen(gain, lambda x: head.kl(now, x), now)
+        return jnp.asarray(weight), told
 
     def step(carried, carry, batch):
         learner, stopped = carried

@@ -113,7 +113,9 @@ def climb(
 
     def update(logits, _):
         weighted = counts(jax.nn.softmax(logits)) * weight(duration)
-        logits = logits + step * gradient(logits, reward, weighted / weighted.sum())
+        total = weighted.sum()
+        shares = weighted / jnp.where(total > 0.0, total, 1.0)  # nothing may have finished
+        logits = logits + step * gradient(logits, reward, shares)
         return logits, jax.nn.softmax(logits)
 
     return jax.lax.scan(update, logits, length=num_updates)[1]

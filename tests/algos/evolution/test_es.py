@@ -13,7 +13,7 @@ from jaxac.algos.tabular.env import as_env
 from jaxac.core import replace
 from jaxac.errors import ConfigError
 from jaxac.nets.mlp import MLP
-from jaxac.ops.strategy import SNES, OpenES
+from jaxac.ops.strategy import SNES, OpenES, SepCMA
 
 CHAIN = as_env(mdp.chain(5), "chain", time_limit=12)
 RANDOM = as_env(mdp.garnet(jax.random.key(3), 6, 3, 4), "random", time_limit=12)
@@ -63,7 +63,9 @@ def test_an_update_is_the_ranked_sum_of_perturbations():
     np.testing.assert_allclose(told["episode_return"], returns.mean(), atol=1e-6)
 
 
-@pytest.mark.parametrize("strategy", [OpenES(0.1, 0.1), SNES(0.3)], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "strategy", [OpenES(0.1, 0.1), SNES(0.3), SepCMA(0.3)], ids=lambda x: type(x).__name__
+)
 def test_strategies_find_the_end_of_the_chain(strategy):
     hp = replace(HP, strategy=strategy, population=32, num_updates=40)
     algorithm = es.make(CHAIN)

@@ -1,5 +1,7 @@
 """Only singular values of a trained policy are searched, and they are enough for a shifted task."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,3 +97,16 @@ def test_singular_values_alone_adapt_a_trained_policy_to_a_shifted_task():
     assert poor < -0.1 and found > 0.1 * poor
     for x, y in zip(jax.tree.leaves(start.fixed), jax.tree.leaves(after.fixed), strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def test_where_all_policies_earn_alike_the_search_stays_alive():
+    def step(key, obs, action, params):
+        over = jnp.ones((), bool)
+        return obs, TimeStep(obs, jnp.ones(()), over, ~over)
+
+    flat = dataclasses.replace(ENV, step=step)
+    hp = replace(essa.essa(), num_steps=1, num_updates=400, population=16, trunk=BASE.trunk)
+    algorithm = essa.make(flat)
+    state, _ = jax.jit(algorithm.chunk)(algorithm.init(jax.random.key(0), hp))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(state.params))
+    np.testing.assert_allclose(state.strategy.std, hp.strategy.least * hp.strategy.std, rtol=1e-5)

@@ -17,6 +17,9 @@ from jaxac.errors import ConfigError
 from jaxac.nets import ActorCritic, Recurrent, TwoMemories
 from jaxac.nets.memory import GRU, S4D, Stacked, s4d
 from jaxac.ops.held import Nothing
+from jaxac.ops.normalise import Standard
+from jaxac.ops.proximity import Adaptive
+from jaxac.ops.schedule import Linear
 from jaxac.runners import advantage, cloning, on_policy
 
 LENGTH = 3
@@ -282,3 +285,31 @@ def test_fits_are_lanes_and_serve_actions_of_a_box():
     assert np.abs(found[0]).max() < 0.1
     entropy = 0.5 * np.log(2 * np.pi * np.e * 0.25)  # of the actions, nats
     np.testing.assert_allclose(losses[1, -50:].mean(), entropy, atol=0.1)
+
+
+def test_a_fit_takes_schedules_and_refuses_statistics_of_a_run():
+    data = collected()[0]
+    falling = cloning.Fit(learning_rate=Linear(1e-2, 0.0), num_steps=20, batch_size=8)
+    hp = replace(HP, learning_rate=Linear(1e-3, 0.0))
+    params, losses = decision_s4.fit(jax.random.key(0), ENV, hp, data, falling)
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
+    still = replace(falling, learning_rate=0.0)
+    rested, _ = decision_s4.fit(jax.random.key(0), ENV, hp, data, still)
+    same = jax.tree.map(lambda x, y: bool((x == y).all()), params, rested)
+    assert not all(jax.tree.leaves(same))
+    with pytest.raises(ConfigError, match="fitted policy has seen none"):
+        running = replace(hp, norm=advantage.Norm(obs=Standard()))
+        decision_s4.fit(jax.random.key(0), ENV, running, data, falling)
+
+
+def test_a_rest_is_no_news_of_how_far_updates_go():
+    """The price of the KL rises with every update that goes too far, and with no other."""
+    hp = replace(
+        HP, policy_every=3, held=Nothing(), learning_rate=0.1, proximity=Adaptive(target=1e-5)
+    )
+    made = decision_s4.make(ENV)
+    state, chunk, prices = made.init(jax.random.key(0), hp), jax.jit(made.chunk), []
+    for _ in range(6):
+        state, _ = chunk(state)
+        prices.append(float(state.learner.memory["proximity"]))
+    assert prices == [1.0, 1.0, 2.0, 2.0, 2.0, 4.0]

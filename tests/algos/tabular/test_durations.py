@@ -89,3 +89,9 @@ def test_drawn_windows_have_the_expected_counts():
 
     np.testing.assert_allclose(mean(1)[0], WAYS["restarted"](POLICY), rtol=0.02)
     np.testing.assert_allclose(mean(12)[4:].mean(0), WAYS["renewed"](POLICY), rtol=0.02)
+
+
+def test_where_nothing_finishes_nothing_is_learned():
+    counts = durations.restarted(jnp.asarray([5, 6]), 4)
+    found = durations.climb(LOGITS, REWARD, DURATION, counts, durations.alike, 0.5, 3)
+    np.testing.assert_allclose(found, np.tile(POLICY, (3, 1)), rtol=1e-6)
