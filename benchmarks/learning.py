@@ -28,6 +28,7 @@ class Task(NamedTuple):
     total_steps: int
     patterns: dict[str, Any]
     about: str
+    digits: int = 1  # of returns, after the point
 
 
 class Row(NamedTuple):
@@ -93,28 +94,29 @@ def table(book: Book, found: Sequence[dict[str, Any]]) -> str:
             "| method | mean return | IQM | 95% interval | worst seed | against | difference of "
             "means |\n| --- | ---: | ---: | --- | ---: | --- | --- |"
         )
-        parts[-1] += "".join(f"\n{line(r, returns)}" for r in rows)
+        parts[-1] += "".join(f"\n{line(r, returns, about.digits)}" for r in rows)
     return "\n\n".join(parts)
 
 
-def line(row: Row, returns: dict[tuple[str, str], np.ndarray]) -> str:
+def line(row: Row, returns: dict[tuple[str, str], np.ndarray], digits: int) -> str:
     """A row of the table; the difference says if the two intervals of means leave a doubt."""
     own = returns[row.task, row.name]
-    low, high = stats.bootstrap_interval(own)
-    cells = [row.name, f"{own.mean():.1f}", f"{stats.iqm(own):.1f}", f"{low:.1f} to {high:.1f}"]
-    cells += [f"{own.min():.1f}", "", ""]
+    low, high = (f"{x:.{digits}f}" for x in stats.bootstrap_interval(own))
+    mean, iqm, worst = (f"{x:.{digits}f}" for x in (own.mean(), stats.iqm(own), own.min()))
+    cells = [row.name, mean, iqm, f"{low} to {high}", worst, "", ""]
     if row.parent and (row.task, row.parent) in returns:
-        cells[-2:] = row.parent, difference(own, returns[row.task, row.parent])
+        cells[-2:] = row.parent, difference(own, returns[row.task, row.parent], digits)
     return "| " + " | ".join(cells) + " |"
 
 
-def difference(own: np.ndarray, parent: np.ndarray) -> str:
+def difference(own: np.ndarray, parent: np.ndarray, digits: int) -> str:
     """Own mean less the parent's with its bootstrap interval, runs drawn apart."""
     rng, num = np.random.default_rng(0), 5_000
     means = [x[rng.integers(len(x), size=(num, len(x)))].mean(1) for x in (own, parent)]
     low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
     said = "better" if low > 0 else "worse" if high < 0 else "no difference seen"
-    return f"{own.mean() - parent.mean():+.1f} ({low:+.1f} to {high:+.1f}): {said}"
+    by, low, high = (f"{x:+.{digits}f}" for x in (own.mean() - parent.mean(), low, high))
+    return f"{by} ({low} to {high}): {said}"
 
 
 def kept(book: Book, found: Sequence[dict[str, Any]]) -> list[str]:

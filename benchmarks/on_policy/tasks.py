@@ -30,12 +30,14 @@ TASKS = {
         100_000,
         {**CARTPOLE, "bound": 0.0, "multiplier.rate": 1.0},
         "hazards forbidden; the free way round is worth 0.65, the dear one 0.75",
+        digits=2,
     ),
     "tmaze": Task(
         "memory/TMaze-10",
         200_000,
         {"num_envs": 32, "num_steps": 32, "learning_rate": 2e-3, "*hidden": [64]},
         "who remembers the sign gets 1; 0.4875 is the most without a memory",
+        digits=2,
     ),
     "cartpole, 2,000,000 steps": Task("CartPole-v1", 2_000_000, {}, "settings that ship"),
 }
