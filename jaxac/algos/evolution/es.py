@@ -173,11 +173,10 @@ def make(env: Env) -> Algorithm:
         before = state.strategy.replace(mean=ravel_pytree(state.params)[0])
         population, after = plain(made.ask)(made, keys[0], before, params)
 
-        def outputs(searched, obs):
-            return apply(hp.subspace.join(state.fixed, searched), obs)
+        policies = jax.vmap(lambda searched: hp.subspace.join(state.fixed, searched))(population)
 
         def act(obs):
-            return head.decode(head.mode(jax.vmap(outputs)(population, obs)))
+            return head.decode(head.mode(jax.vmap(apply)(policies, obs)))
 
         returns, lengths = earned(env, state.env_params, keys[1], act, hp.population, hp.num_steps)
         after, _ = plain(made.tell)(made, keys[2], population, -returns, after, params)
