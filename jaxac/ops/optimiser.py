@@ -141,6 +141,31 @@ RATE = field(3e-4, "step size", within="[0, inf)", search=(1e-4, 3e-4, 1e-3))
 OPTIMISER = field(Adam(eps=1e-8), "the optimiser")
 
 
+class Clipped(Protocol):
+    """A plan of steps on gradients whose norm is bounded."""
+
+    @property
+    def optimiser(self) -> Optimiser:
+        """What makes steps of gradients."""
+        ...
+
+    @property
+    def learning_rate(self) -> Scalar:
+        """Step size."""
+        ...
+
+    @property
+    def max_grad_norm(self) -> Scalar:
+        """Global norm that gradients are clipped to."""
+        ...
+
+
+def clipped(plan: Clipped) -> optax.GradientTransformation:
+    """The plan's optimiser, of gradients that are clipped before it."""
+    clip = optax.clip_by_global_norm(plan.max_grad_norm)
+    return optax.chain(clip, plan.optimiser(plan.learning_rate))
+
+
 def only(optimiser: optax.GradientTransformation, learns: Any) -> optax.GradientTransformation:
     """`optimiser`, with steps and gradients of 0 for the leaves that `learns` says False of.
 

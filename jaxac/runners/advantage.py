@@ -23,7 +23,7 @@ from jaxac.nets.actor_critic import ActorCritic, Architecture, Network
 from jaxac.ops.advantage import AdvantageScale, PerMinibatch
 from jaxac.ops.credit import GAE, Credit
 from jaxac.ops.normalise import Identity, Normaliser
-from jaxac.ops.optimiser import Adam, Optimiser
+from jaxac.ops.optimiser import Adam, Optimiser, clipped
 from jaxac.ops.value_loss import Squared, ValueLoss
 from jaxac.runners import on_policy
 
@@ -107,9 +107,7 @@ Learn = Callable[[Parts, Any, Key, Learner, Rollout], tuple[Learner, Any, Metric
 def parts(env: Env, hp: Settings) -> Parts:
     """Head, networks and optimiser. Raises `EnvError` if they do not fit the environment."""
     head = hp.policy(env.action_space)
-    clip = optax.clip_by_global_norm(hp.max_grad_norm)
-    optimiser = optax.chain(clip, hp.optimiser(hp.learning_rate))
-    return Parts(head, hp.net.build(head, env.observation_space), optimiser)
+    return Parts(head, hp.net.build(head, env.observation_space), clipped(hp))
 
 
 class Review(NamedTuple):

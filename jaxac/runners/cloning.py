@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float
 
 from jaxac.core import Key, Params, Scalar, Static, field, frozen, scheduled
@@ -16,7 +15,7 @@ from jaxac.envs.contract import Env, view
 from jaxac.errors import ConfigError
 from jaxac.nets.actor_critic import Network
 from jaxac.ops.normalise import Standard
-from jaxac.ops.optimiser import Adam, Optimiser, descend
+from jaxac.ops.optimiser import Adam, Optimiser, clipped, descend
 from jaxac.runners import advantage
 from jaxac.runners.on_policy import Trajectory
 
@@ -96,9 +95,7 @@ def fit(
     stats = hp.norm.obs.init(jax.tree.map(lambda x: x[0], first))
 
     def optimiser(progress):
-        now = scheduled(plan, progress)
-        clip = optax.clip_by_global_norm(now.max_grad_norm)
-        return optax.chain(clip, now.optimiser(now.learning_rate))
+        return clipped(scheduled(plan, progress))
 
     def step(carried, row):
         key, progress = row

@@ -19,7 +19,7 @@ from jaxac.errors import EnvError
 from jaxac.heads.categorical import Categorical
 from jaxac.nets.actor_critic import ActorCritic, Architecture, legal_only
 from jaxac.ops.choice import any_legal
-from jaxac.ops.optimiser import Adam, Optimiser, descend
+from jaxac.ops.optimiser import Adam, Optimiser, clipped, descend
 from jaxac.runners import off_policy
 
 
@@ -96,16 +96,12 @@ def method(env: Env, loss: Loss) -> off_policy.Method:
     head = Categorical(env.action_space.n)
     restrict = legal_only(head, env.observation_space)
 
-    def optimiser(hp: Stretches) -> optax.GradientTransformation:
-        clip = optax.clip_by_global_norm(hp.max_grad_norm)
-        return optax.chain(clip, hp.optimiser(hp.learning_rate))
-
     def net(params: Params, hp: Stretches, obs: Any) -> tuple[Array, Array]:
         return hp.net.build(head, env.observation_space).step(params, (), obs)[:2]
 
     def init(key: Key, hp: Stretches, obs: Any) -> Learner:
         params = hp.net.build(head, env.observation_space).init(key, obs)
-        return Learner(params, optimiser(hp).init(params))
+        return Learner(params, clipped(hp).init(params))
 
     def acted(out: Array, action: Array) -> Acted:
         return Acted(action, head.log_prob(out, action))
@@ -133,9 +129,7 @@ def method(env: Env, loss: Loss) -> off_policy.Method:
                 log_prob = head.log_prob(out, row.action.action)
                 return loss(hp, Seen(log_prob, head.entropy(out), value, next_value), drawn)
 
-            params, opt_state, more = descend(
-                total, optimiser(hp), learner.params, learner.opt_state
-            )
+            params, opt_state, more = descend(total, clipped(hp), learner.params, learner.opt_state)
             return Learner(params, opt_state), more
 
         learner, (metrics, errors) = jax.lax.scan(one, learner, batches)

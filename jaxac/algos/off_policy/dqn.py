@@ -24,7 +24,7 @@ from jaxac.nets.critic import Net, Plain, ValuesNet
 from jaxac.ops.bootstrap import Bootstrap, Max, Values
 from jaxac.ops.choice import Choice, EpsilonGreedy, any_legal
 from jaxac.ops.conservative import Free, ValuesPenalty
-from jaxac.ops.optimiser import Adam, Optimiser, descend
+from jaxac.ops.optimiser import Adam, Optimiser, clipped, descend
 from jaxac.ops.slow import Hard, Slow
 from jaxac.ops.value_loss import Huber
 from jaxac.runners import off_policy
@@ -56,10 +56,9 @@ class Parts(NamedTuple):
 
 def parts(env: Env, hp: DQN) -> Parts:
     """Network and optimiser. Raises `EnvError` if they do not fit the environment."""
-    clip = optax.clip_by_global_norm(hp.max_grad_norm)
     return Parts(
         nets.values(hp.net, env.observation_space, discrete(env), hp.returns),
-        optax.chain(clip, hp.optimiser(hp.learning_rate)),
+        clipped(hp),
     )
 
 

@@ -25,7 +25,7 @@ from jaxac.nets.normed import NormedMLP
 from jaxac.ops.choice import Choice, EpsilonGreedy
 from jaxac.ops.credit import lambda_return
 from jaxac.ops.minibatch import ShuffleTransitions
-from jaxac.ops.optimiser import Adam, Optimiser, descend
+from jaxac.ops.optimiser import Adam, Optimiser, clipped, descend
 from jaxac.ops.schedule import Linear
 from jaxac.ops.value_loss import Squared, ValueLoss
 from jaxac.runners import on_policy
@@ -70,9 +70,8 @@ def make(env: Env) -> Algorithm:
     num_actions = dqn.discrete(env)
 
     def parts(hp: PQN) -> tuple[nets.Net, optax.GradientTransformation]:
-        clip = optax.clip_by_global_norm(hp.max_grad_norm)
         net = nets.values(hp.net, env.observation_space, num_actions, Value())
-        return net, optax.chain(clip, hp.optimiser(hp.learning_rate))
+        return net, clipped(hp)
 
     def init(key: Key, hp: PQN, obs: Any) -> Learner:
         transitions = hp.num_envs * hp.num_steps

@@ -33,7 +33,7 @@ from jaxac.nets.normed import NormedMLP
 from jaxac.ops.credit import lambda_return
 from jaxac.ops.minibatch import ShuffleTransitions
 from jaxac.ops.normalise import Standard
-from jaxac.ops.optimiser import Adam, Optimiser, descend_part
+from jaxac.ops.optimiser import Adam, Optimiser, clipped, descend_part
 from jaxac.ops.temperature import Learned, Temperature
 from jaxac.runners import on_policy
 from jaxac.runners.on_policy import Norm, Rollout
@@ -99,9 +99,7 @@ def parts(env: Env, hp: REPPO) -> Parts:
     if not isinstance(head, TanhNormal):
         raise EnvError(f"REPPO takes the KL of a squashed Gaussian; {type(head).__name__} has none")
     critic = nets.critics(hp.critic_net, seen, head.range.size, hp.returns, 1)
-    clip = optax.clip_by_global_norm(hp.max_grad_norm)
-    optimiser = optax.chain(clip, hp.optimiser(hp.learning_rate))
-    return Parts(head, nets.policy(hp.policy_net, seen, head), critic, optimiser)
+    return Parts(head, nets.policy(hp.policy_net, seen, head), critic, clipped(hp))
 
 
 def targets(key: Key, built: Parts, hp: REPPO, learner: Learner, rollout: Rollout):
